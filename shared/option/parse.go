@@ -1,0 +1,180 @@
+package option
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parse turns a user's text into the kind's Go value. Its errors say what is allowed and give an example; the caller
+// adds the option's name and value.
+func (o *Option) parse(text string) (any, error) {
+	switch o.Kind {
+	case Bool:
+		b, ok := parseBool(text)
+		if !ok {
+			return nil, o.allowed("on or off")
+		}
+		return b, nil
+	case Int:
+		if text == "" {
+			return int64(0), nil
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, o.allowed("a whole number")
+		}
+		return n, o.inRange(n, func(n int64) string { return strconv.FormatInt(n, 10) })
+	case Size:
+		if text == "" {
+			return int64(0), nil
+		}
+		n, ok := parseSize(text)
+		if !ok {
+			return nil, o.allowed("a size in bytes with an optional K, M or G")
+		}
+		return n, o.inRange(n, func(n int64) string { return strconv.FormatInt(n, 10) + " bytes" })
+	case Duration:
+		if text == "" {
+			return time.Duration(0), nil
+		}
+		d, ok := parseDuration(text)
+		if !ok {
+			return nil, o.allowed("a duration with a unit (ms, s, m, h) or a number of seconds")
+		}
+		return d, o.inRange(int64(d), func(n int64) string { return time.Duration(n).String() })
+	case List:
+		return split(text), nil
+	case Pairs:
+		var pairs []Pair
+		for _, item := range splitRaw(text) {
+			k, v, ok := strings.Cut(item, "=")
+			if k = strings.TrimSpace(unescape(k)); !ok || k == "" {
+				return nil, o.allowed("name=value, several separated by commas; " + strconv.Quote(item) + " is not")
+			}
+			pairs = append(pairs, Pair{k, strings.TrimSpace(unescape(v))})
+		}
+		return pairs, nil
+	case Choice:
+		for _, c := range o.Choices {
+			if strings.EqualFold(c, text) {
+				return c, nil
+			}
+		}
+		if text == "" {
+			return "", nil
+		}
+		return nil, o.allowed("one of " + strings.Join(o.Choices, ", "))
+	default:
+		return text, nil
+	}
+}
+
+func (o *Option) allowed(what string) error {
+	if o.Example == "" {
+		return fmt.Errorf("must be %s", what)
+	}
+	return fmt.Errorf("must be %s, for example: %s %s", what, o.Name, o.Example)
+}
+
+func (o *Option) inRange(n int64, show func(int64) string) error {
+	if o.Min == 0 && o.Max == 0 || n >= o.Min && n <= o.Max {
+		return nil
+	}
+	if o.Max == math.MaxInt64 {
+		return o.allowed("at least " + show(o.Min))
+	}
+	return o.allowed("from " + show(o.Min) + " to " + show(o.Max))
+}
+
+func parseBool(s string) (value, ok bool) {
+	switch strings.ToLower(s) {
+	case "on", "true", "yes", "1":
+		return true, true
+	case "off", "false", "no", "0", "":
+		return false, true
+	}
+	return false, false
+}
+
+// parseSize reads Fluent Bit's own form of sizes: a whole number with K, M or G (also KB, MB, GB), powers of 1,024.
+func parseSize(s string) (int64, bool) {
+	s = strings.TrimSuffix(strings.ToUpper(s), "B")
+	shift := 0
+	switch {
+	case strings.HasSuffix(s, "K"):
+		shift = 10
+	case strings.HasSuffix(s, "M"):
+		shift = 20
+	case strings.HasSuffix(s, "G"):
+		shift = 30
+	}
+	if shift > 0 {
+		s = s[:len(s)-1]
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64>>shift {
+		return 0, false
+	}
+	return n << shift, true
+}
+
+// parseDuration reads Go's form, and a plain number as seconds, as Fluent Bit's own options do.
+func parseDuration(s string) (time.Duration, bool) {
+	if n, err := strconv.ParseFloat(s, 64); err == nil {
+		if n < 0 || n > math.MaxInt64/float64(time.Second) || math.IsNaN(n) {
+			return 0, false
+		}
+		return time.Duration(n * float64(time.Second)), true
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d >= 0
+}
+
+func split(s string) []string {
+	var items []string
+	for _, item := range splitRaw(s) {
+		if item = strings.TrimSpace(unescape(item)); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// splitRaw cuts at commas that no backslash escapes; empty items are left out, escapes stay in.
+func splitRaw(s string) []string {
+	var items []string
+	add := func(item string) {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case ',':
+			add(s[start:i])
+			start = i + 1
+		}
+	}
+	add(s[start:])
+	return items
+}
+
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
