@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Debian packages: which are missing, and installing them. Sourced after say.sh.
+# What is there is found by trying it, not by asking dpkg, so that tools from
+# elsewhere count and systems without dpkg get a useful message.
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+has_header() { has gcc && echo "#include <$1>" | gcc -E -x c - >/dev/null 2>&1; }
+
+# missing_packages build|fluent-bit prints the missing packages on one line.
+missing_packages() {
+	local list=()
+	has gcc || list+=(gcc)
+	# cgo needs the C library's headers, which gcc alone does not bring.
+	has_header stdlib.h || list+=(libc6-dev)
+	has make || list+=(make)
+	case $1 in
+	build)
+		has git || list+=(git)
+		;;
+	fluent-bit)
+		has node || list+=(nodejs)
+		has npm || list+=(npm)
+		has cmake || list+=(cmake)
+		has_header oniguruma.h || list+=(libonig-dev)
+		has flex || list+=(flex)
+		has bison || list+=(bison)
+		;;
+	esac
+	echo "${list[*]}"
+}
+
+# need_packages build|fluent-bit PURPOSE installs what is missing when root,
+# and otherwise ends with one line to copy. It says what before it does it.
+need_packages() {
+	local missing log
+	local options=(-o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
+	missing=$(missing_packages "$1")
+	if [[ -z $missing ]]; then return; fi
+	if ! has apt-get; then
+		fail "$2 needs these Debian packages or their like: $missing"
+	fi
+	if ((EUID != 0)); then
+		fail "$2 needs more packages; run: sudo apt-get update && sudo apt-get install -y --no-install-recommends $missing"
+	fi
+	say "$2 needs Debian packages, which apt-get now installs: $missing"
+	lock apt "it installs packages"
+	# Whoever held the lock may have installed the same.
+	missing=$(missing_packages "$1")
+	if [[ -z $missing ]]; then return; fi
+	log=$CACHE/apt.log
+	: >"$log"
+	export DEBIAN_FRONTEND=noninteractive
+	run_stage "apt-get update" "$log" apt-get "${options[@]}" update
+	# shellcheck disable=SC2086 # a list of names
+	run_stage "apt-get install" "$log" apt-get "${options[@]}" install -y --no-install-recommends $missing
+}

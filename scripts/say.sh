@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# What the scripts beside this one share: how they speak, where they keep
+# things, how they take turns. Sourced, never run. Everything said goes to
+# stderr, because the stdout of some scripts is a result that others read.
+
+# The one folder outside the work tree that holds what was fetched or built.
+CACHE=${XDG_CACHE_HOME:-${HOME:-}/.cache}/flbgo
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+	say "error: $*"
+	exit 1
+}
+
+# elapsed START prints the time since START, a value of $SECONDS.
+elapsed() {
+	local s=$((SECONDS - $1))
+	if ((s < 60)); then
+		printf '%d s' "$s"
+	else
+		printf '%d min %02d s' $((s / 60)) $((s % 60))
+	fi
+}
+
+# need_cache creates the cache folder, or says which variable moves it: accounts
+# of services often have no home that they can write to.
+need_cache() {
+	mkdir -p "$CACHE" 2>/dev/null && [[ -w $CACHE ]] ||
+		fail "cannot write to the cache folder $CACHE; set XDG_CACHE_HOME to a folder that you can write to"
+}
+
+# lock NAME WHAT waits until no other process of this user holds the lock NAME
+# and keeps it until the script ends: the kernel drops it with the process, so
+# nothing stale is left behind by a kill.
+lock() {
+	local fd
+	need_cache
+	exec {fd}>"$CACHE/$1.lock"
+	if ! flock -n "$fd"; then
+		say "waiting for another process: $2"
+		flock "$fd"
+	fi
+}
+
+# run_stage LABEL LOG COMMAND... runs COMMAND with its output appended to LOG,
+# shows that it lives (a ticking line on a terminal, a plain line every 10 s
+# elsewhere), and ends the script with the log's last 20 lines when it fails.
+run_stage() {
+	local label=$1 log=$2 start=$SECONDS shown=$SECONDS status=0 note
+	shift 2
+	if [[ ! -t 2 ]]; then say "  $label ..."; fi
+	"$@" >>"$log" 2>&1 </dev/null &
+	STAGE_PID=$!
+	while kill -0 "$STAGE_PID" 2>/dev/null; do
+		# make under CMake prints "[ 45%]": the only measure of progress there is.
+		note=$(tail -n 1 "$log" 2>/dev/null | grep -o '^\[ *[0-9]*%\]' || true)
+		if [[ -t 2 ]]; then
+			printf '\r\033[K  %s ... %s %s' "$label" "$(elapsed "$start")" "$note" >&2
+		elif ((SECONDS - shown >= 10)); then
+			shown=$SECONDS
+			say "  $label ... $(elapsed "$start") $note"
+		fi
+		sleep 0.2
+	done
+	wait "$STAGE_PID" || status=$?
+	STAGE_PID=
+	if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
+	if ((status != 0)); then
+		say "  $label failed after $(elapsed "$start"); the last lines of $log:"
+		tail -n 20 "$log" | sed 's/^/    /' >&2
+		exit 1
+	fi
+	say "  $label: $(elapsed "$start")"
+}
+
+# stop_stage ends what run_stage started; for the EXIT trap of a script that is
+# interrupted, since a background job does not see the terminal's Ctrl-C.
+stop_stage() {
+	if [[ -n ${STAGE_PID:-} ]]; then kill "$STAGE_PID" 2>/dev/null || true; fi
+}
