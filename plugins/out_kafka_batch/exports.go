@@ -24,7 +24,7 @@ func FLBPluginFlushCtx(ctx, data unsafe.Pointer, length C.int, tag *C.char) C.in
 
 //export flbgoInit
 func flbgoInit(p unsafe.Pointer) C.int {
-	return C.int(plugin.Init(
+	return C.int(plugin.Init(p,
 		func(key string) string { return output.FLBPluginConfigKey(p, key) },
 		func(handle any) { output.FLBPluginSetContext(p, handle) }))
 }

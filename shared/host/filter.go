@@ -38,7 +38,7 @@ type Filter struct {
 func (f *Filter) Init(ins unsafe.Pointer) uintptr {
 	started()
 	get := func(name string) string { return filterProperty(ins, name) }
-	handle, _ := f.table.open(identity{"filter", f.Name, f.Version}, f.New, get)
+	handle, _ := f.table.open(identity{"filter", f.Name, f.Version, filterName(ins)}, f.New, get)
 	return handle
 }
 

@@ -40,6 +40,7 @@ static inline void flbgo_say_forked(const char *plugin)
 
     if (print != NULL) {
         print(1, NULL, 0, fmt, plugin);
+        usleep(200 * 1000); /* old hosts log on a thread of their own and exit before it has written */
     }
     else {
         fprintf(stderr, fmt, plugin);

@@ -39,18 +39,18 @@ const (
 	Retry Verdict = 2
 )
 
-// identity is what every plugin has.
+// identity is what an instance is called in logs.
 type identity struct {
-	kind    string // "output" or "filter"
-	name    string
-	version string
+	kind     string // "output" or "filter"
+	plugin   string
+	version  string
+	instance string // the host's name for it; "" when unknown
 }
 
 // instance is one section of the configuration.
 type instance[T any] struct {
 	logic  T
 	log    *logger
-	number int
 	guard  guard
 	mu     sync.Mutex // close
 	closed bool
@@ -69,8 +69,10 @@ type instances[T any] struct {
 func (t *instances[T]) open(id identity, build func(*slog.Logger, option.Getter) (T, error), get option.Getter) (uintptr, *instance[T]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	in := &instance[T]{number: t.freeNumber()}
-	in.log = newLogger(id.kind, id.name, in.number)
+	if id.instance == "" {
+		id.instance = fmt.Sprintf("%s.%d", id.plugin, len(t.live))
+	}
+	in := &instance[T]{log: newLogger(id.kind, id.plugin, id.instance)}
 	in.log.atLevel(enter())
 	defer in.log.drain()
 
@@ -121,20 +123,6 @@ func (t *instances[T]) takeAll() []*instance[T] {
 		delete(t.live, h)
 	}
 	return all
-}
-
-// freeNumber is the lowest number that no live instance has. The host numbers its instances from 0 in the order of the
-// configuration and starts them in that order, so the two agree.
-func (t *instances[T]) freeNumber() int {
-	for n := 0; ; n++ {
-		used := false
-		for _, in := range t.live {
-			used = used || in.number == n
-		}
-		if !used {
-			return n
-		}
-	}
 }
 
 // close ends the logic once, however often it is called. The table no longer holds the instance.

@@ -32,8 +32,8 @@ type queued struct {
 	text  string
 }
 
-func newLogger(kind, name string, number int) *logger {
-	l := &logger{prefix: fmt.Sprintf("[%s:%s:%s.%d] ", kind, name, name, number)}
+func newLogger(kind, plugin, instance string) *logger {
+	l := &logger{prefix: fmt.Sprintf("[%s:%s:%s] ", kind, plugin, instance)}
 	l.level.Store(int64(slog.LevelInfo))
 	return l
 }

@@ -14,6 +14,8 @@ static void (*log_print)(int, const char *, int, const char *, ...);
 static void *(*worker_get)(void);
 static int (*worker_log_level)(void *);
 static const char *(*filter_get_property)(const char *, void *);
+static const char *(*output_name)(void *);
+static const char *(*filter_name)(void *);
 static void *(*host_malloc)(size_t);
 static void (*host_free)(void *);
 static int modern;
@@ -42,6 +44,8 @@ void flbgo_host_start(void)
     worker_get = dlsym(RTLD_DEFAULT, "flb_worker_get");
     worker_log_level = dlsym(RTLD_DEFAULT, "flb_worker_log_level");
     filter_get_property = dlsym(RTLD_DEFAULT, "flb_filter_get_property");
+    output_name = dlsym(RTLD_DEFAULT, "flb_output_name");
+    filter_name = dlsym(RTLD_DEFAULT, "flb_filter_name");
     host_malloc = dlsym(RTLD_DEFAULT, "malloc");
     host_free = dlsym(RTLD_DEFAULT, "free");
     modern = dlsym(RTLD_DEFAULT, "flb_proxy_output_cb_init") != NULL;
@@ -88,6 +92,19 @@ void flbgo_host_log(int level, const char *line)
 const char *flbgo_filter_property(const char *key, void *instance)
 {
     return filter_get_property != NULL ? filter_get_property(key, instance) : NULL;
+}
+
+const char *flbgo_output_name(void *plugin)
+{
+    /* What the proxy passes to Init starts with: own name, API, output instance. fluent-bit-go relies on it, too. */
+    void **proxy = plugin;
+
+    return output_name != NULL && proxy[2] != NULL ? output_name(proxy[2]) : NULL;
+}
+
+const char *flbgo_filter_name(void *instance)
+{
+    return filter_name != NULL ? filter_name(instance) : NULL;
 }
 
 void *flbgo_host_alloc(size_t n)

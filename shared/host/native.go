@@ -35,6 +35,11 @@ func filterProperty(instance unsafe.Pointer, key string) string {
 	return C.GoString(C.flbgo_filter_property(k, instance))
 }
 
+// outputName and filterName return what the host calls an instance in its own log lines; "" where it does not say.
+func outputName(plugin unsafe.Pointer) string { return C.GoString(C.flbgo_output_name(plugin)) }
+
+func filterName(instance unsafe.Pointer) string { return C.GoString(C.flbgo_filter_name(instance)) }
+
 // alloc returns n bytes of the host's malloc, or nil. They are not initialised.
 func alloc(n int) unsafe.Pointer { return C.flbgo_host_alloc(C.size_t(n)) }
 

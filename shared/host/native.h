@@ -23,6 +23,10 @@ void flbgo_host_log(int level, const char *line);
 /* A filter option, or NULL. The string belongs to the host. */
 const char *flbgo_filter_property(const char *key, void *instance);
 
+/* The host's name for an output or filter instance (its alias, or kafka_batch.0), or NULL. */
+const char *flbgo_output_name(void *plugin);
+const char *flbgo_filter_name(void *instance);
+
 /* malloc and free as the host has them: it frees what a filter returns. */
 void *flbgo_host_alloc(size_t n);
 void flbgo_host_free(void *p);

@@ -50,9 +50,9 @@ type outputInstance struct {
 	suspects   suspects
 }
 
-// Init starts an instance. setHandle stores the handle in the host's context for it; nothing but that small integer
+// Init starts an instance; p is what the host's proxy passes. setHandle stores the handle in the host's context for it; nothing but that small integer
 // may be given to the host, which never frees it. Returns the host's code: 1, or -1 to stop the start.
-func (o *Output) Init(get option.Getter, setHandle func(handle any)) int {
+func (o *Output) Init(p unsafe.Pointer, get option.Getter, setHandle func(handle any)) int {
 	started()
 	build := func(log *slog.Logger, get option.Getter) (*outputInstance, error) {
 		logic, err := o.New(log, get)
@@ -61,7 +61,7 @@ func (o *Output) Init(get option.Getter, setHandle func(handle any)) int {
 		}
 		return &outputInstance{OutputLogic: logic, thread: syscall.Gettid()}, nil
 	}
-	handle, in := o.table.open(identity{"output", o.Name, o.Version}, build, get)
+	handle, in := o.table.open(identity{"output", o.Name, o.Version, outputName(p)}, build, get)
 	if in == nil {
 		return -1
 	}
