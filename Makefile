@@ -1,0 +1,94 @@
+# `make help` lists the targets. Tools and Fluent Bit are found, and what is
+# missing is said, by scripts/preflight.sh and scripts/fluent-bit.sh.
+
+SHELL := /bin/bash
+
+# Stamped into every plugin and logged when it starts.
+ifndef VERSION
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+endif
+# How long `make fuzz` runs each target.
+FUZZTIME ?= 30s
+
+# Where the official packages live; see `make install`.
+DESTDIR ?=
+PREFIX ?= /opt/fluent-bit
+LIBDIR ?= $(PREFIX)/lib/fluent-bit
+CONFDIR ?= /etc/fluent-bit
+
+PLUGINS := bin/flb-filter_enrich.so bin/out_field_metrics.so bin/out_kafka_batch.so
+
+# The Go that is here and no other: preflight has said whether it is new enough.
+export GOTOOLCHAIN := local
+# A plugin is a C library.
+export CGO_ENABLED := 1
+export FUZZTIME
+
+.DEFAULT_GOAL := help
+# Go and the stages use all cores by themselves; at once they would only time
+# each other out. Several makes at a time are fine: see scripts/plugin.sh.
+.NOTPARALLEL:
+
+.PHONY: help preflight preflight-host build filter_enrich out_field_metrics out_kafka_batch
+.PHONY: demo run test test-short test-unit test-contract test-e2e fuzz lint
+.PHONY: install uninstall doctor clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z_0-9-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+preflight: ## check that the plugins can be built, install what is missing
+	@scripts/preflight.sh
+
+preflight-host: ## the same, and that a Fluent Bit is there or can be built
+	@scripts/preflight.sh fluent-bit
+
+build: preflight filter_enrich out_field_metrics out_kafka_batch ## build the three plugins into bin/
+
+# Always handed to go build: its cache knows better than file times what is new.
+filter_enrich: preflight ## build bin/flb-filter_enrich.so
+	@scripts/plugin.sh plugins/filter_enrich bin/flb-filter_enrich.so "$(VERSION)"
+
+out_field_metrics: preflight ## build bin/out_field_metrics.so
+	@scripts/plugin.sh plugins/out_field_metrics bin/out_field_metrics.so "$(VERSION)"
+
+out_kafka_batch: preflight ## build bin/out_kafka_batch.so
+	@scripts/plugin.sh plugins/out_kafka_batch bin/out_kafka_batch.so "$(VERSION)"
+
+demo: preflight-host build ## run the whole pipeline on real input, break it on purpose, give a verdict
+	@scripts/demo.sh
+
+run: preflight-host build ## the same without faults and without an end (Ctrl-C)
+	@scripts/demo.sh -run
+
+test: preflight-host test-unit test-contract test-e2e ## run every test
+
+test-short: preflight ## unit tests, without race detector: needs no Fluent Bit and no network
+	@scripts/stage.sh "unit tests, short" scripts/test.sh short
+
+test-unit: preflight ## unit tests of both modules, with race detector
+	@scripts/stage.sh "unit tests" scripts/test.sh unit
+
+test-contract: build ## a C program plays the host for each built plugin
+	@scripts/stage.sh "contract tests" scripts/test.sh contract
+
+test-e2e: preflight-host build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs several)
+	@scripts/stage.sh "end-to-end tests" scripts/test.sh e2e
+
+fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each
+	@scripts/stage.sh "fuzzing" scripts/fuzz.sh
+
+lint: preflight ## gofmt, vet, staticcheck, shellcheck, the rules of scripts/lint
+	@scripts/stage.sh "lint" scripts/lint.sh
+
+# Builds only what is not there: root's PATH often has no Go.
+install: $(if $(filter-out $(wildcard $(PLUGINS)),$(PLUGINS)),build) ## install plugins and plugin list (DESTDIR, PREFIX, LIBDIR, CONFDIR)
+	@scripts/install.sh add "$(DESTDIR)" "$(LIBDIR)" "$(CONFDIR)" $(PLUGINS)
+
+uninstall: ## remove what install put there
+	@scripts/install.sh remove "$(DESTDIR)" "$(LIBDIR)" "$(CONFDIR)" $(PLUGINS)
+
+doctor: ## print what is found here: tools, Fluent Bits, broker, ports, plugins
+	@scripts/doctor.sh
+
+clean: ## remove bin/ (the cache folder stays: ~/.cache/flbgo)
+	@rm -rf bin

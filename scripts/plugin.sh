@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Builds one plugin: plugin.sh FOLDER RESULT VERSION, for example
+#
+#   plugin.sh plugins/out_kafka_batch bin/out_kafka_batch.so v1.2.0
+#
+# The result replaces its predecessor by a rename: a Fluent Bit that has the old
+# file mapped keeps it, and of two makes at once neither sees half a file.
+set -euo pipefail
+CDPATH="" cd -- "$(dirname -- "$0")/.."
+# shellcheck source=scripts/say.sh
+source scripts/say.sh
+
+folder=$1 result=$2 version=$3 start=$SECONDS
+mkdir -p "$(dirname "$result")"
+# On the same file system as the result, and away from others' builds; the C
+# header that -buildmode=c-shared writes beside the library goes with it.
+work=$(mktemp -d "$(dirname "$result")/.build.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+
+# No VCS stamp by go: the version is stamped here, and git refuses to answer in
+# a checkout that belongs to someone else.
+go build -buildmode=c-shared -buildvcs=false -trimpath \
+	-ldflags "-s -w -X main.version=$version" \
+	-o "$work/plugin.so" "./$folder"
+chmod 0755 "$work/plugin.so"
+if cmp -s "$work/plugin.so" "$result"; then
+	say "  $result $version: unchanged ($(elapsed "$start"))"
+else
+	mv -f "$work/plugin.so" "$result"
+	say "  $result $version: $(elapsed "$start")"
+fi

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Runs one kind of tests:
+#
+#   test.sh short      unit tests of both modules: no race detector, no Fluent Bit
+#   test.sh unit       the same with the race detector
+#   test.sh contract   a C program plays the host for each .so in bin/
+#   test.sh e2e        the .so files in bin/ inside real Fluent Bits
+#
+# The time limits are the CI budgets; they stop a test that hangs, with the
+# stacks of all goroutines.
+set -euo pipefail
+CDPATH="" cd -- "$(dirname -- "$0")/.."
+# shellcheck source=scripts/say.sh
+source scripts/say.sh
+
+# packages FOLDER EXCEPT prints the packages of the module in FOLDER.
+packages() { (cd "$1" && go list ./... | grep -v -E "$2"); }
+
+# unit FLAGS... runs both modules, the second also when the first failed.
+unit() {
+	local status=0 list
+	list=$(packages . '/shared/testkit/contract(/|$)')
+	# shellcheck disable=SC2086 # a list of packages
+	go test "$@" $list || status=$?
+	list=$(packages scripts '/e2e(/|$)')
+	# shellcheck disable=SC2086
+	(cd scripts && go test "$@" $list) || status=$?
+	return "$status"
+}
+
+# e2e writes everything to a log and shows what matters: which test ran how
+# long, what it had to leave out, and the runner's closing lines.
+e2e() {
+	local log status=0 hosts
+	hosts=$(scripts/fluent-bit.sh)
+	FLUENT_BIT=$(paste -sd: <<<"$hosts")
+	export FLUENT_BIT
+	mkdir -p "$CACHE/logs"
+	find "$CACHE/logs" -name 'e2e-*.log' -mtime +7 -delete
+	log=$(mktemp "$CACHE/logs/e2e-XXXXXX.log")
+	say "the whole output: $log"
+	(cd scripts && go test -count=1 -v -timeout 5m ./e2e/...) 2>&1 | tee "$log" | awk '
+		/^=== / { said = ""; next }
+		/^ *--- SKIP/ { printf "%s", said }
+		/^ *--- / || /^(ok|FAIL|panic:|#|\?)/ { print; said = ""; fflush(); next }
+		{ said = said $0 "\n" }' || status=$?
+	if ((status != 0)); then
+		say "the last lines of $log:"
+		tail -n 60 "$log" >&2
+	fi
+	return "$status"
+}
+
+need_cache
+case ${1:-} in
+short) unit -short -timeout 3m ;;
+unit) unit -race -timeout 6m ;;
+contract) go test -count=1 -timeout 3m ./shared/testkit/contract/... ;;
+e2e) e2e ;;
+*) fail "unknown kind of tests '${1:-}'; allowed: short, unit, contract, e2e" ;;
+esac
