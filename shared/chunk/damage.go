@@ -1,0 +1,100 @@
+package chunk
+
+import "math"
+
+// Walking a value that turns out broken is work in vain, and a chunk made for it could have one such value start at
+// every few bytes, each promising just enough to be walked to the end of the chunk. So the work in vain is counted.
+// Up to the budget any event is walked to its end; beyond it no event of more than smallEvent values is looked for.
+// The total stays below (budgetPerByte + smallEvent) steps per byte of chunk, about 0.1 s per megabyte at the worst.
+const (
+	budgetPerByte = 8
+	budgetFloor   = 4096
+	smallEvent    = 128
+	maxStray      = 1024 // values that are joined to one damaged stretch
+)
+
+// walk steps over one value within the Reader's budget.
+func (r *Reader) walk(b []byte) (n int, ok bool) {
+	limit := uint64(math.MaxUint64)
+	if r.spent > budgetFloor && r.spent > budgetPerByte*uint64(len(r.chunk)) {
+		limit = smallEvent
+	}
+	n, values, s := walk(b, limit)
+	if s != walked {
+		r.spent += values + 1
+	}
+	return n, s == walked
+}
+
+// damage finds how far the damage at the start of b reaches, and steps over it.
+func (r *Reader) damage(b []byte, why Reason) {
+	n, ok := r.walk(b)
+	switch {
+	case !ok:
+		n = 1 + r.findEvent(b[1:])
+		why = Malformed
+		if n == len(b) {
+			if _, _, s := walk(b, math.MaxUint64); s == short {
+				why = Truncated
+			}
+		}
+	case !isArray(b[0]):
+		for range maxStray {
+			if n == len(b) || isArray(b[n]) {
+				break
+			}
+			size, ok := r.walk(b[n:])
+			if !ok {
+				break
+			}
+			n += size
+		}
+	}
+	r.next += n
+	r.Raw = b[:n:n]
+	r.Reason = why
+}
+
+// findEvent is the offset in b of the first complete event that could be one of the host's, len(b) where there is none.
+func (r *Reader) findEvent(b []byte) int {
+	for i, c := range b {
+		switch c {
+		case 0x92, 0xdc, 0xdd:
+			if r.plausible(b[i:]) {
+				return i
+			}
+		}
+	}
+	return len(b)
+}
+
+// plausible says whether a complete event begins at b, with a time and a first key as senders write them. In the middle
+// of broken bytes, text or numbers may have the form of an event; a small integer as time, say, proves nothing.
+//
+// It is not inlined, and calls: a long search stays interruptible, which in a host with several Go runtimes nothing
+// else ensures.
+//
+//go:noinline
+func (r *Reader) plausible(b []byte) bool {
+	at := pairHeader(b)
+	if at == 0 {
+		return false
+	}
+	at += pairHeader(b[at:])
+	if at >= len(b) {
+		return false
+	}
+	switch b[at] {
+	case 0xd7, 0xc7, 0xca, 0xcb, 0xce, 0xcf, 0xd2, 0xd3:
+	default:
+		return false
+	}
+	e, reason := r.parse(b)
+	if reason != None || e.nsec >= 1e9 {
+		return false
+	}
+	pairs, size, _ := MapHeader(b[e.body:])
+	return pairs == 0 || isText(b[e.body+size])
+}
+
+func isText(c byte) bool { return c&0xe0 == 0xa0 || c >= 0xd9 && c <= 0xdb }
