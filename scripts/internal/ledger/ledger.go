@@ -30,6 +30,8 @@ type Entry struct {
 	// Expect is the JSON object of fields that the record in Kafka must
 	// have; nil in the compact form.
 	Expect json.RawMessage `json:"expect,omitempty"`
+	// Offset is where the entry's line begins in the ledger; set by Reader.
+	Offset int64 `json:"-"`
 }
 
 // First returns the first sequence number that the entry covers.
@@ -101,6 +103,7 @@ func appendEntry(dst []byte, e *Entry) []byte {
 type Reader struct {
 	r    io.Reader
 	line int    // lines handed out so far, for error texts
+	off  int64  // bytes handed out so far
 	buf  []byte // read, not yet handed out; ends in an unfinished line
 	chnk []byte
 }
@@ -123,7 +126,8 @@ func (r *Reader) Poll(fn func(Entry) error) error {
 			line := r.buf[:i]
 			r.buf = r.buf[i+1:]
 			r.line++
-			var e Entry
+			e := Entry{Offset: r.off}
+			r.off += int64(len(line)) + 1
 			if err := json.Unmarshal(line, &e); err != nil {
 				return fmt.Errorf("ledger: line %d: %w", r.line, err)
 			}
@@ -143,6 +147,16 @@ func (r *Reader) Poll(fn func(Entry) error) error {
 			return fmt.Errorf("ledger: %w", err)
 		}
 	}
+}
+
+// ReadAt reads the one entry whose line begins at offset.
+func ReadAt(r io.ReaderAt, offset int64) (Entry, error) {
+	e := Entry{Offset: offset}
+	dec := json.NewDecoder(io.NewSectionReader(r, offset, 1<<20))
+	if err := dec.Decode(&e); err != nil {
+		return e, fmt.Errorf("ledger: offset %d: %w", offset, err)
+	}
+	return e, nil
 }
 
 // ReadFile calls fn for every whole line of the ledger at path.
