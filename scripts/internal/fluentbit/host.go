@@ -1,0 +1,104 @@
+// Package fluentbit runs real Fluent Bits for the demo and the end-to-end tests: the binaries that FLUENT_BIT names,
+// what their versions can do, and their processes.
+package fluentbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Host is one Fluent Bit binary.
+type Host struct {
+	Path                string
+	Version             string // "1.8.15"
+	major, minor, patch int
+}
+
+var versionLine = regexp.MustCompile(`Fluent Bit v((\d+)\.(\d+)\.(\d+)\S*)`)
+
+// Hosts returns the binaries that the environment's FLUENT_BIT names, separated by colons. The Makefile sets it to what
+// scripts/fluent-bit.sh found; an empty one is an error, because a test of no host would look like a success.
+func Hosts(ctx context.Context) ([]Host, error) {
+	var hosts []Host
+	for _, path := range filepath.SplitList(os.Getenv("FLUENT_BIT")) {
+		if path == "" {
+			continue
+		}
+		h, err := Probe(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, h)
+	}
+	if len(hosts) == 0 {
+		return nil, errors.New("FLUENT_BIT is not set: start this through make, which finds or builds one, or set it, for example FLUENT_BIT=/opt/fluent-bit/bin/fluent-bit")
+	}
+	return hosts, nil
+}
+
+// Probe asks a binary for its version.
+func Probe(ctx context.Context, path string) (Host, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	m := versionLine.FindSubmatch(out)
+	if err != nil || m == nil {
+		return Host{}, fmt.Errorf("FLUENT_BIT names %s, which does not answer --version as Fluent Bit does (%w)", path, cmpErr(err))
+	}
+	h := Host{Path: path, Version: string(m[1])}
+	h.major, _ = strconv.Atoi(string(m[2]))
+	h.minor, _ = strconv.Atoi(string(m[3]))
+	h.patch, _ = strconv.Atoi(string(m[4]))
+	return h, nil
+}
+
+func cmpErr(err error) error {
+	if err == nil {
+		return errors.New("no version in its answer")
+	}
+	return err
+}
+
+// AtLeast compares versions.
+func (h Host) AtLeast(major, minor int) bool {
+	return h.major > major || h.major == major && h.minor >= minor
+}
+
+// YAML tells whether the host reads conf/fluent-bit.yaml: YAML with processors, and db.compare_filename, which came
+// with 2.2.
+func (h Host) YAML() bool { return h.AtLeast(2, 2) }
+
+// HotReload tells whether the host reloads on SIGHUP.
+func (h Host) HotReload() bool { return h.AtLeast(2, 1) }
+
+// Metadata tells whether the host's events carry metadata: [[time, metadata], map].
+func (h Host) Metadata() bool { return h.AtLeast(2, 1) }
+
+// Untestable lists what of the end-to-end tests this host cannot show, by name.
+func (h Host) Untestable() []string {
+	var missing []string
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"YAML configuration and enrich as a processor", h.YAML()},
+		{"hot reload", h.HotReload()},
+		{"event metadata", h.Metadata()},
+	} {
+		if !f.has {
+			missing = append(missing, f.name)
+		}
+	}
+	return missing
+}
+
+// String is "Fluent Bit 1.8.15".
+func (h Host) String() string { return "Fluent Bit " + strings.TrimSpace(h.Version) }
