@@ -89,8 +89,8 @@ func (r *Reader) plausible(b []byte) bool {
 	default:
 		return false
 	}
-	e, reason := r.parse(b)
-	if reason != None || e.nsec >= 1e9 {
+	var e event
+	if reason := r.parse(b, &e); reason != None || e.nsec >= 1e9 {
 		return false
 	}
 	pairs, size, _ := MapHeader(b[e.body:])

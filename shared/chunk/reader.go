@@ -56,15 +56,15 @@ func (r *Reader) Offset() int { return r.at }
 //
 //go:noinline
 func (r *Reader) Next() Kind {
-	r.Raw, r.Head, r.Metadata, r.Body = nil, nil, nil, nil
-	r.Sec, r.Nsec, r.Modern, r.Reason = 0, 0, false, None
 	r.at = r.next
 	b := r.chunk[r.next:]
 	if len(b) == 0 {
+		r.clear()
 		return End
 	}
-	e, reason := r.parse(b)
-	if reason != None {
+	var e event
+	if reason := r.parse(b, &e); reason != None {
+		r.clear()
 		r.damage(b, reason)
 		return Damaged
 	}
@@ -72,8 +72,9 @@ func (r *Reader) Next() Kind {
 	r.Raw = b[:e.size:e.size]
 	r.Head = b[:e.body:e.body]
 	r.Body = b[e.body:e.size:e.size]
-	r.Sec, r.Nsec, r.Modern = e.sec, e.nsec, e.modern
+	r.Sec, r.Nsec, r.Modern, r.Reason = e.sec, e.nsec, e.modern, None
 	if !e.modern {
+		r.Metadata = nil
 		return Record
 	}
 	r.Metadata = b[e.meta:e.body:e.body]
@@ -88,6 +89,11 @@ func (r *Reader) Next() Kind {
 	return GroupStart
 }
 
+func (r *Reader) clear() {
+	r.Raw, r.Head, r.Metadata, r.Body = nil, nil, nil, nil
+	r.Sec, r.Nsec, r.Modern, r.Reason = 0, 0, false, None
+}
+
 // event is what parse finds: the time, and the offsets of its parts.
 type event struct {
 	sec              int64
@@ -99,46 +105,46 @@ type event struct {
 
 // parse reads the event at the start of b. On failure the reason is Malformed where the value is not complete or has
 // an inside that cannot be walked; any other reason says what is wrong with a value that may or may not be complete.
-func (r *Reader) parse(b []byte) (e event, reason Reason) {
+func (r *Reader) parse(b []byte, e *event) Reason {
 	off := pairHeader(b)
 	if off == 0 {
-		return e, NotAnEvent
+		return NotAnEvent
 	}
 	if n := pairHeader(b[off:]); n != 0 {
 		e.modern = true
 		off += n
 	} else if off < len(b) && isArray(b[off]) {
-		return e, BadMetadata
+		return BadMetadata
 	}
 	var size int
 	var ok bool
 	if e.sec, e.nsec, size, e.exact, ok = eventTime(b[off:]); !ok {
-		return e, BadTime
+		return BadTime
 	}
 	off += size
 	if e.modern {
 		e.meta = off
 		if off >= len(b) || !isMap(b[off]) {
-			return e, BadMetadata
+			return BadMetadata
 		}
 		if b[off] == emptyMap {
 			off++
 		} else if n, ok := r.walk(b[off:]); ok {
 			off += n
 		} else {
-			return e, Malformed
+			return Malformed
 		}
 	}
 	e.body = off
 	if off >= len(b) || !isMap(b[off]) {
-		return e, NotAMap
+		return NotAMap
 	}
 	n, ok := r.walk(b[off:])
 	if !ok {
-		return e, Malformed
+		return Malformed
 	}
 	e.size = off + n
-	return e, None
+	return None
 }
 
 // pairHeader is the size of the head of an array of two at the start of b: 1, 3 or 5 bytes, 0 where there is none.

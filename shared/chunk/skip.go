@@ -91,6 +91,19 @@ func walk(b []byte, limit uint64) (n int, values uint64, s status) {
 			return int(pos), all, walked
 		}
 		c := b[pos]
+		if c&0xe0 == 0xa0 {
+			pos += 1 + uint64(c&0x1f)
+			todo--
+			continue
+		}
+		if c == 0xd9 {
+			if pos+1 >= end {
+				return 0, all - todo, short
+			}
+			pos += 2 + uint64(b[pos+1])
+			todo--
+			continue
+		}
 		if size := fixedSize[c]; size != 0 {
 			pos += uint64(size)
 			todo--

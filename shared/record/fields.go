@@ -33,12 +33,10 @@ func (f *Fields) Next() bool {
 		f.Key, f.Value = nil, nil
 		return false
 	}
-	k, ok := chunk.Skip(f.rest)
-	if ok {
-		var v int
-		if v, ok = chunk.Skip(f.rest[k:]); ok {
-			f.Key, f.Value = Value(f.rest[:k:k]), Value(f.rest[k:k+v:k+v])
-			f.rest = f.rest[k+v:]
+	if k := skip(f.rest, 0); k >= 0 {
+		if v := skip(f.rest, k); v >= 0 {
+			f.Key, f.Value = Value(f.rest[:k:k]), Value(f.rest[k:v:v])
+			f.rest = f.rest[v:]
 			f.left--
 			return true
 		}

@@ -28,17 +28,17 @@ const maxDepth = 64
 //   - containers more than 64 deep: null
 //   - damage anywhere inside v: null for the whole of it
 //
-// It allocates nothing if dst has room, but for maps of more than 32 members, which use a pool.
+// It allocates nothing if dst has room, but for a map of more than 48 members, which borrows a hash table from a pool.
 func AppendJSON(dst, v []byte) []byte {
 	start := len(dst)
-	var ok bool
+	var next int
 	if isContainer(v) {
 		var e encoder
-		dst, _, ok = e.value(dst, v, maxDepth)
+		dst, next = e.value(dst, v, 0, maxDepth)
 	} else {
-		dst, _, ok = appendScalar(dst, v)
+		dst, next = appendScalar(dst, v, 0)
 	}
-	if !ok {
+	if next < 0 {
 		return append(dst[:start], "null"...)
 	}
 	return dst
@@ -50,8 +50,8 @@ func AppendJSON(dst, v []byte) []byte {
 func AppendJSONFields(dst, body []byte, first bool) []byte {
 	start := len(dst)
 	var e encoder
-	dst, _, ok := e.members(dst, body, maxDepth)
-	if !ok {
+	dst, next := e.fields(dst, body, 0, maxDepth)
+	if next < 0 {
 		return dst[:start]
 	}
 	if first && len(dst) > start {
@@ -65,135 +65,205 @@ func isContainer(b []byte) bool {
 	return len(b) > 0 && (typeOf[b[0]] == Map || typeOf[b[0]] == Array)
 }
 
-// encoder is the state of one AppendJSON: the keys of the maps that are open. It lives on the stack.
+// encoder is the state of one AppendJSON. It lives on the stack.
 type encoder struct {
-	keys  [32]member // of all open small maps, the outermost first
-	used  int
-	inKey bool // inside the text of a key
+	members [maxListed]member // of all open small maps, the outermost first
+	used    int
+	inKey   bool // inside the text of a key
 }
 
-// value appends the value that b begins with and returns its size. ok is false for damage; dst then ends in half of it.
-func (e *encoder) value(dst, b []byte, depth int) (out []byte, size int, ok bool) {
-	if !isContainer(b) {
-		return appendScalar(dst, b)
+// maxListed is how many members the open maps may have together before one of them borrows a largeSet.
+const maxListed = 48
+
+// damaged is what the functions below return instead of an offset; dst then ends in half of something.
+const damaged = -1
+
+// value appends the value at b[at:] and returns the offset of what is behind it, or damaged.
+func (e *encoder) value(dst, b []byte, at, depth int) (out []byte, next int) {
+	if at >= len(b) {
+		return dst, damaged
+	}
+	switch typeOf[b[at]] {
+	case Map:
+	case Array:
+		if depth > 0 {
+			return e.array(dst, b, at, depth)
+		}
+	default:
+		return appendScalar(dst, b, at)
 	}
 	if depth == 0 {
-		size, ok = chunk.Skip(b)
-		return append(dst, "null"...), size, ok
+		return append(dst, "null"...), skip(b, at)
 	}
-	if typeOf[b[0]] == Map {
-		start := len(dst)
-		if dst, size, ok = e.members(dst, b, depth); !ok {
-			return dst, 0, false
-		}
-		if len(dst) == start {
-			return append(dst, '{', '}'), size, true
-		}
-		dst[start] = '{' // over the first member's comma
-		return append(dst, '}'), size, true
+	start := len(dst)
+	if dst, next = e.fields(dst, b, at, depth); next < 0 {
+		return dst, damaged
 	}
-	n, size := arrayHeader(b)
+	if len(dst) == start {
+		return append(dst, '{', '}'), next
+	}
+	dst[start] = '{' // over the first member's comma
+	return append(dst, '}'), next
+}
+
+// array is value for an array.
+func (e *encoder) array(dst, b []byte, at, depth int) (out []byte, next int) {
+	n, size := arrayHeader(b[at:])
 	if size == 0 {
-		return dst, 0, false
+		return dst, damaged
 	}
+	at += size
 	dst = append(dst, '[')
 	for i := range n {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		var s int
-		if dst, s, ok = e.value(dst, b[size:], depth-1); !ok {
-			return dst, 0, false
+		if dst, at = e.value(dst, b, at, depth-1); at < 0 {
+			return dst, damaged
 		}
-		size += s
 	}
-	return append(dst, ']'), size, true
+	return append(dst, ']'), at
 }
 
-// members appends the members of the map that b begins with, each with a comma before it.
-func (e *encoder) members(dst, b []byte, depth int) (out []byte, size int, ok bool) {
-	pairs, size, ok := chunk.MapHeader(b)
+// fields appends the members of the map at b[at:], each with a comma before it.
+func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, next int) {
+	pairs, size, ok := chunk.MapHeader(b[at:])
 	if !ok {
-		return dst, 0, false
+		return dst, damaged
 	}
-	start := e.used
-	ks := keySet{list: e.keys[start:start]}
-	if pairs > len(e.keys)-start {
-		ks.large = largeSets.Get().(*largeSet)
-		ks.list = ks.large.list
-	} else {
-		e.used += pairs
+	at += size
+	first := e.used
+	if pairs > maxListed-first {
+		return e.manyFields(dst, b, pairs, at, depth)
 	}
-	for range pairs {
-		at := len(dst)
+	e.used += pairs
+	members := e.members[first:e.used]
+	var filter uint64 // a bit per hash that was seen
+	dirty := false
+	for i := range members {
+		start := len(dst)
 		dst = append(dst, ',')
-		var s int
-		if dst, s, ok = e.key(dst, b[size:], depth-1); !ok {
-			return dst, 0, false
+		var hash uint32
+		if from, to := textBounds(b, at); to != 0 {
+			dst = appendText(dst, b, from, to)
+			at = to
+			if n := len(dst) - start - 3; n == to-from { // not longer, so not changed
+				hash = hashKey(b, from, to)
+			} else {
+				hash = hashKey(dst, start+2, start+2+n)
+			}
+		} else {
+			if dst, at = e.oddKey(dst, b, at, depth-1); at < 0 {
+				return dst, damaged
+			}
+			hash = hashKey(dst, start+2, len(dst)-1)
 		}
-		size += s
-		ks.add(dst, at)
+		if bit := uint64(1) << (hash & 63); filter&bit == 0 {
+			filter |= bit
+		} else if markDuplicates(members[:i], dst, start, hash) {
+			dirty = true
+		}
+		members[i] = member{at: start, hash: hash}
 		dst = append(dst, ':')
-		if dst, s, ok = e.value(dst, b[size:], depth-1); !ok {
-			return dst, 0, false
+		if from, to := textBounds(b, at); to != 0 && b[at]&0xfc != 0xc4 {
+			dst = appendText(dst, b, from, to)
+			at = to
+		} else if dst, at = e.value(dst, b, at, depth-1); at < 0 {
+			return dst, damaged
 		}
-		size += s
 	}
-	dst = ks.compact(dst)
-	// After damage none of this is needed any more: the whole of the JSON is given up.
-	e.used = start
-	if ks.large != nil {
-		ks.release()
+	if dirty {
+		dst = cutDead(dst, members)
 	}
-	return dst, size, true
+	e.used = first
+	return dst, at
 }
 
-// key appends the value that b begins with as a JSON string.
-func (e *encoder) key(dst, b []byte, depth int) (out []byte, size int, ok bool) {
-	if text, is := firstText(b); is {
-		size, ok = chunk.Skip(b)
-		return appendString(dst, text), size, ok
+// manyFields is fields for a map whose members the encoder has no room to list; at is behind its head.
+func (e *encoder) manyFields(dst, b []byte, pairs, at, depth int) (out []byte, next int) {
+	set := largeSets.Get().(*largeSet)
+	dirty := false
+	for range pairs {
+		start := len(dst)
+		dst = append(dst, ',')
+		if dst, at = e.key(dst, b, at, depth-1); at < 0 {
+			return dst, damaged
+		}
+		if set.add(dst, start) {
+			dirty = true
+		}
+		dst = append(dst, ':')
+		if dst, at = e.value(dst, b, at, depth-1); at < 0 {
+			return dst, damaged
+		}
 	}
+	if dirty {
+		dst = cutDead(dst, set.members)
+	}
+	set.release()
+	return dst, at
+}
+
+// key appends the value at b[at:] as a JSON string.
+func (e *encoder) key(dst, b []byte, at, depth int) (out []byte, next int) {
+	if from, to := textBounds(b, at); to != 0 {
+		return appendText(dst, b, from, to), to
+	}
+	return e.oddKey(dst, b, at, depth)
+}
+
+// oddKey is key for what is no text: the text of its JSON.
+func (e *encoder) oddKey(dst, b []byte, at, depth int) (out []byte, next int) {
 	start := len(dst)
-	if isContainer(b) {
+	if isContainer(b[at:]) {
 		// The text of a container, quoted, inside the text of a container, quoted, … would double at every level.
 		if e.inKey {
-			size, ok = chunk.Skip(b)
-			return append(dst, `"null"`...), size, ok
+			return append(dst, `"null"`...), skip(b, at)
 		}
 		e.inKey = true
-		dst, size, ok = e.value(dst, b, depth)
+		dst, next = e.value(dst, b, at, depth)
 		e.inKey = false
 	} else {
-		dst, size, ok = appendScalar(dst, b)
+		dst, next = appendScalar(dst, b, at)
 	}
-	if !ok || dst[start] == '"' {
-		return dst, size, ok
+	if next < 0 || dst[start] == '"' {
+		return dst, next
 	}
 	end := len(dst)
 	dst = appendString(dst, dst[start:end])
-	return dst[:start+copy(dst[start:], dst[end:])], size, true
+	return dst[:start+copy(dst[start:], dst[end:])], next
 }
 
-// firstText is the text that b begins with, string or binary.
-func firstText(b []byte) ([]byte, bool) { return Value(b).Text() }
-
-// appendScalar appends a value that is no container.
-func appendScalar(dst, b []byte) (out []byte, size int, ok bool) {
-	size, ok = chunk.Skip(b)
-	if !ok {
-		return dst, 0, false
+// skip is the offset of what is behind the value at b[at:], or damaged.
+func skip(b []byte, at int) int {
+	if n, ok := chunk.Skip(b[at:]); ok {
+		return at + n
 	}
-	v := Value(b[:size])
+	return damaged
+}
+
+// appendScalar appends the value at b[at:], which is no container, and returns the offset of what is behind it, or
+// damaged.
+func appendScalar(dst, b []byte, at int) (out []byte, next int) {
+	if from, to := textBounds(b, at); to != 0 {
+		if b[at]&0xfc == 0xc4 {
+			return appendBase64(dst, b[from:to]), to
+		}
+		return appendText(dst, b, from, to), to
+	}
+	if next = skip(b, at); next < 0 {
+		return dst, damaged
+	}
+	v := Value(b[at:next])
 	switch v.Type() {
 	case Bool:
-		return strconv.AppendBool(dst, v[0] == 0xc3), size, true
+		return strconv.AppendBool(dst, v[0] == 0xc3), next
 	case Int, Uint:
 		bits, signed, _ := v.number()
 		if signed {
-			return strconv.AppendInt(dst, int64(bits), 10), size, true
+			return strconv.AppendInt(dst, int64(bits), 10), next
 		}
-		return strconv.AppendUint(dst, bits, 10), size, true
+		return strconv.AppendUint(dst, bits, 10), next
 	case Float:
 		f, single, _ := v.float()
 		if math.IsNaN(f) || math.IsInf(f, 0) {
@@ -203,43 +273,18 @@ func appendScalar(dst, b []byte) (out []byte, size int, ok bool) {
 		dst = appendFloat(dst, f, single)
 		for _, c := range dst[start:] {
 			if c == '.' || c == 'e' {
-				return dst, size, true
+				return dst, next
 			}
 		}
-		return append(dst, '.', '0'), size, true
-	case String:
-		text, _ := v.Text()
-		return appendString(dst, text), size, true
-	case Binary:
-		text, _ := v.Text()
-		return appendBase64(dst, text), size, true
+		return append(dst, '.', '0'), next
 	case Ext:
-		return appendExt(dst, v), size, true
+		return appendExt(dst, v), next
 	}
-	return append(dst, "null"...), size, true
+	return append(dst, "null"...), next
 }
 
 func appendBase64(dst, data []byte) []byte {
 	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), data), '"')
-}
-
-// appendFloat appends the shortest decimal of a finite float, with an exponent below 1e-6 and from 1e21 on, as JSON
-// encoders do since ECMAScript.
-func appendFloat(dst []byte, f float64, single bool) []byte {
-	bits := 64
-	if single {
-		bits = 32
-	}
-	format := byte('f')
-	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
-		format = 'e'
-	}
-	dst = strconv.AppendFloat(dst, f, format, -1, bits)
-	if n := len(dst); format == 'e' && n >= 4 && dst[n-4] == 'e' && dst[n-3] == '-' && dst[n-2] == '0' {
-		dst[n-2] = dst[n-1] // e-09 → e-9
-		dst = dst[:n-1]
-	}
-	return dst
 }
 
 // appendExt appends a complete ext value.

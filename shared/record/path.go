@@ -172,13 +172,27 @@ func follow(v Value, steps []step) (Value, bool) {
 	return v, true
 }
 
-// lookup is the value of the last pair of the map m that has the key.
+// lookup is the value of the last pair of the map m that has the key. It ends where the map is damaged.
 func lookup(m []byte, key string) (v Value, ok bool) {
-	var f Fields
-	for f.Reset(m); f.Next(); {
-		if text, is := f.Key.Text(); is && string(text) == key {
-			v, ok = f.Value, true
+	pairs, at, _ := chunk.MapHeader(m)
+	for range pairs {
+		same := false
+		if from, to := textBounds(m, at); to != 0 {
+			same = string(m[from:to]) == key
+			at = to
+		} else if at = skip(m, at); at < 0 {
+			break
 		}
+		_, next := textBounds(m, at)
+		if next == 0 {
+			if next = skip(m, at); next < 0 {
+				break
+			}
+		}
+		if same {
+			v, ok = Value(m[at:next:next]), true
+		}
+		at = next
 	}
 	return v, ok
 }

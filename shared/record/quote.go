@@ -2,39 +2,93 @@ package record
 
 import (
 	"encoding/binary"
+	"slices"
 	"unicode/utf8"
 )
 
 const (
 	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
+	highs = 0x80 * ones
 )
 
-// special has the top bit of every byte of w set that a JSON string cannot hold as it is (below 0x20, the quote, the
-// backslash) or that is not ASCII. A byte above a special one may be marked too, one below it never: zero says that
-// there is none.
-func special(w uint64) uint64 {
+// escapes has the top bit set of every byte of w that a JSON string must escape: below 0x20, the quote, the backslash.
+// A byte above such a one may be marked too, one below it never: zero says that there is none. Bytes that are not ASCII
+// are never marked.
+func escapes(w uint64) uint64 {
 	quote := w ^ '"'*ones
 	slash := w ^ '\\'*ones
-	return ((w - 0x20*ones) | (quote - ones) | (slash - ones) | w) & highs
+	return ((w - 0x20*ones) | (quote - ones) | (slash - ones)) &^ w & highs
 }
 
-// plain says whether s is ASCII without anything to escape.
-func plain(s []byte) bool {
-	if len(s) >= 8 {
-		for i := 0; i+8 <= len(s); i += 8 {
-			if special(binary.LittleEndian.Uint64(s[i:])) != 0 {
-				return false
+// appendString appends s as a JSON string. Each byte that is not part of valid UTF-8 becomes U+FFFD. s may stand in
+// dst itself.
+func appendString(dst, s []byte) []byte { return appendText(dst, s, 0, len(s)) }
+
+// suspect has the top bit set of a byte of w that is not ASCII or that escapes would mark; without the mask, so that
+// several can be joined first.
+func suspect(w uint64) uint64 {
+	quote := w ^ '"'*ones
+	slash := w ^ '\\'*ones
+	return (w - 0x20*ones) | (quote - ones) | (slash - ones) | w
+}
+
+// appendText is appendString of b[from:to]. It looks at 8 bytes at a time, and stores them at the same time. That these
+// may reach past to inside b, and past the end of the string inside the room of dst, spares short strings a loop.
+func appendText(dst, b []byte, from, to int) []byte {
+	n := to - from
+	start := len(dst)
+	end := start + n + 2
+	if n > 16 || start+18 > cap(dst) || n < 8 && from+8 > len(b) {
+		return appendLong(dst, b[from:to])
+	}
+	w := binary.LittleEndian.Uint64(b[from : from+8])
+	odd := suspect(w) & highs
+	dst = dst[:start+18]
+	dst[start] = '"'
+	binary.LittleEndian.PutUint64(dst[start+1:start+9], w)
+	if n >= 8 {
+		w = binary.LittleEndian.Uint64(b[to-8 : to]) // some of them for the second time
+		odd |= suspect(w) & highs
+		binary.LittleEndian.PutUint64(dst[end-9:end-1], w)
+	} else {
+		odd <<= uint(64 - 8*n)
+	}
+	if odd != 0 {
+		return appendEscaped(dst[:start], b[from:to])
+	}
+	dst[end-1] = '"'
+	return dst[:end]
+}
+
+// appendLong is appendText for all but short strings.
+func appendLong(dst, s []byte) []byte {
+	n := len(s)
+	start := len(dst)
+	if cap(dst)-start < n+2 {
+		dst = slices.Grow(dst, n+2)
+	}
+	dst = dst[:start+n+2]
+	dst[start] = '"'
+	dst[start+n+1] = '"'
+	copy(dst[start+1:], s)
+	var odd uint64
+	if n < 8 {
+		for _, c := range s {
+			if !safe[c] {
+				odd = highs
 			}
 		}
-		return special(binary.LittleEndian.Uint64(s[len(s)-8:])) == 0
-	}
-	for _, c := range s {
-		if !safe[c] {
-			return false
+	} else {
+		// The last 8 bytes, then all before them, some of which may have been among these.
+		odd = suspect(binary.LittleEndian.Uint64(s[n-8:]))
+		for rest := s; len(rest) > 8; rest = rest[8:] {
+			odd |= suspect(binary.LittleEndian.Uint64(rest))
 		}
 	}
-	return true
+	if odd&highs != 0 {
+		return appendEscaped(dst[:start], s)
+	}
+	return dst
 }
 
 // safe are the ASCII bytes that stand for themselves in a JSON string.
@@ -45,24 +99,17 @@ var safe = func() (t [256]bool) {
 	return t
 }()
 
-// appendString appends s as a JSON string. Each byte that is not part of valid UTF-8 becomes U+FFFD. s may be the end
-// of dst.
-func appendString(dst, s []byte) []byte {
-	dst = append(dst, '"')
-	if plain(s) {
-		dst = append(dst, s...)
-	} else {
-		dst = appendEscaped(dst, s)
-	}
-	return append(dst, '"')
-}
-
-// appendEscaped copies runs of what may stand as it is, and writes the rest one by one.
+// appendEscaped is appendString for what has something to replace. It copies runs of what may stand as it is, and writes the rest one by one.
 func appendEscaped(dst, s []byte) []byte {
 	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
 	valid := utf8.Valid(s)
 	from := 0
 	for i := 0; i < len(s); {
+		if valid && len(s)-i >= 8 && escapes(binary.LittleEndian.Uint64(s[i:])) == 0 {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if safe[c] || valid && c >= utf8.RuneSelf {
 			i++
@@ -93,5 +140,5 @@ func appendEscaped(dst, s []byte) []byte {
 		i++
 		from = i
 	}
-	return append(dst, s[from:]...)
+	return append(append(dst, s[from:]...), '"')
 }

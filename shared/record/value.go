@@ -87,36 +87,60 @@ var typeOf = func() (t [256]Type) {
 // Text is the content of a string or of binary data, a sub-slice. It is not checked to be UTF-8. ok is false for every
 // other type.
 func (v Value) Text() (text []byte, ok bool) {
-	if len(v) == 0 {
+	from, to := textBounds(v, 0)
+	if to == 0 {
 		return nil, false
 	}
-	start, size := 0, uint64(0)
-	switch c := v[0]; {
-	case c&0xe0 == 0xa0:
-		start, size = 1, uint64(c&0x1f)
-	case c == 0xd9 || c == 0xc4:
-		if len(v) < 2 {
-			return nil, false
+	return v[from:to:to], true
+}
+
+// textBounds is where in b the content of the string or binary data at b[at:] starts and ends; 0, 0 where there is
+// neither, or one that is not complete. The end is also where the next value starts.
+func textBounds(b []byte, at int) (from, to int) {
+	if at >= len(b) {
+		return 0, 0
+	}
+	if c := b[at]; c&0xe0 == 0xa0 {
+		from = at + 1
+		to = from + int(c&0x1f)
+	} else if c == 0xd9 && at+1 < len(b) {
+		from = at + 2
+		to = from + int(b[at+1])
+	} else {
+		return longTextBounds(b, at)
+	}
+	if to > len(b) {
+		return 0, 0
+	}
+	return from, to
+}
+
+// longTextBounds is textBounds for all but the short forms of a string.
+func longTextBounds(b []byte, at int) (from, to int) {
+	var size uint64
+	switch rest := b[at+1:]; b[at] {
+	case 0xc4:
+		if len(rest) < 1 {
+			return 0, 0
 		}
-		start, size = 2, uint64(v[1])
-	case c == 0xda || c == 0xc5:
-		if len(v) < 3 {
-			return nil, false
+		from, size = at+2, uint64(rest[0])
+	case 0xda, 0xc5:
+		if len(rest) < 2 {
+			return 0, 0
 		}
-		start, size = 3, uint64(binary.BigEndian.Uint16(v[1:]))
-	case c == 0xdb || c == 0xc6:
-		if len(v) < 5 {
-			return nil, false
+		from, size = at+3, uint64(binary.BigEndian.Uint16(rest))
+	case 0xdb, 0xc6:
+		if len(rest) < 4 {
+			return 0, 0
 		}
-		start, size = 5, uint64(binary.BigEndian.Uint32(v[1:]))
+		from, size = at+5, uint64(binary.BigEndian.Uint32(rest))
 	default:
-		return nil, false
+		return 0, 0
 	}
-	if size > uint64(len(v)-start) {
-		return nil, false
+	if size > uint64(len(b)-from) {
+		return 0, 0
 	}
-	end := start + int(size)
-	return v[start:end:end], true
+	return from, from + int(size)
 }
 
 // Bool is the value of a boolean. ok is false for every other type: there is no truth in 1 or "true".
