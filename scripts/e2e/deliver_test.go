@@ -18,7 +18,7 @@ func TestEveryLineArrivesOnceAndWhole(t *testing.T) {
 		report := r.await(30 * time.Second)
 		r.mustBeWhole(report, 14000)
 		if report.Copies.N > 0 {
-			t.Errorf("%d copies without a fault", report.Copies)
+			t.Errorf("%d copies without a fault: %v", report.Copies.N, report.Copies.Examples)
 		}
 	})
 }
