@@ -74,6 +74,7 @@ func TestRestartLosesAndDoublesNothing(t *testing.T) {
 			dir := t.TempDir()
 			p := launch(t, "-listen", "127.0.0.1:0", "-data", dir, "-topics", "logs:3", "-quiet")
 			cl, err := kgo.NewClient(kgo.SeedBrokers(p.addr), kgo.DefaultProduceTopic("logs"),
+				kgo.MetadataMinAge(50*time.Millisecond),
 				kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
 			if err != nil {
 				t.Fatal(err)

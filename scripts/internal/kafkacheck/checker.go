@@ -54,6 +54,9 @@ type Checker struct {
 	seed maphash.Seed
 
 	reading sync.Mutex // held by Follow and ReadAll
+	obj     object     // the record being read
+	// constant is Config.Constant as JSON.
+	constant map[string]json.RawMessage
 
 	mu       sync.Mutex
 	moved    *sync.Cond // positions have changed
@@ -95,12 +98,20 @@ func New(cfg Config) (*Checker, error) {
 		kgo.DialTimeout(time.Second),
 		kgo.FetchMaxWait(time.Second), // an answer comes with the first byte
 	}, cfg.ClientOpts...)
+	constant := make(map[string]json.RawMessage, len(cfg.Constant))
+	for key, text := range cfg.Constant {
+		b, err := json.Marshal(text)
+		if err != nil {
+			return nil, fmt.Errorf("kafkacheck: constant %s: %w", key, err)
+		}
+		constant[key] = b
+	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("kafkacheck: %w", err)
 	}
 	c := &Checker{
-		cfg: cfg, cl: cl, seed: maphash.MakeSeed(),
+		cfg: cfg, cl: cl, constant: constant, seed: maphash.MakeSeed(),
 		streams: map[string]*track{}, topics: map[string]uint64{}, position: map[string]map[int32]int64{},
 		found: findings{max: cfg.MaxExamples},
 	}
@@ -280,7 +291,8 @@ func (c *Checker) poll(ctx context.Context, live bool) error {
 // Wrote does not wait for a whole fetch.
 func (c *Checker) record(r *kgo.Record, now int64, live bool) {
 	where := func() string { return fmt.Sprintf("%s/%d offset %d: %.300s", r.Topic, r.Partition, r.Offset, r.Value) }
-	obj, err := parseObject(r.Value)
+	obj, err := parseObject(c.obj[:0], r.Value)
+	c.obj = obj
 	var stream string
 	var seq uint64
 	known := false
@@ -348,9 +360,8 @@ func (c *Checker) record(r *kgo.Record, now int64, live bool) {
 func (c *Checker) fields(t *track, stream string, seq uint64, obj object) {
 	d := differ{found: &c.found, event: func() string { return fmt.Sprintf("%s seq %d", stream, seq) }, tolerance: c.cfg.TimeTolerance}
 	d.repeated(obj)
-	for key, want := range c.cfg.Constant {
-		b, _ := json.Marshal(want)
-		d.field(obj, key, b)
+	for key, want := range c.constant {
+		d.field(obj, key, want)
 	}
 	off, ok := t.expectation(seq)
 	if !ok || c.ledger == nil {

@@ -23,13 +23,13 @@ var absent = []string{"trace_id", "span_id", "trace_flags", "source_ip", "method
 
 // expect compares a record with a ledger's expectation, a JSON object.
 func (d *differ) expect(obj object, want json.RawMessage) {
-	wanted, err := parseObject(want)
+	wanted, err := parseObject(nil, want)
 	if err != nil {
 		d.found.note(&d.found.badLedger, func() string { return d.event() + ": expectation is " + err.Error() })
 		return
 	}
 	for _, m := range wanted {
-		d.field(obj, m.key, m.value)
+		d.field(obj, string(m.key), m.value)
 	}
 	for _, key := range absent {
 		_, expected := wanted.get(key)
@@ -60,8 +60,8 @@ func (d *differ) field(obj object, key string, want json.RawMessage) {
 func (d *differ) repeated(obj object) {
 	for i, m := range obj {
 		for _, o := range obj[:i] {
-			if o.key == m.key {
-				d.differ(m.key+" (twice)", m.value, o.value)
+			if bytes.Equal(o.key, m.key) {
+				d.differ(string(m.key)+" (twice)", m.value, o.value)
 				break
 			}
 		}
@@ -157,7 +157,7 @@ func sameNumber(got, want string) bool {
 	if err != nil || werr != nil {
 		return false
 	}
-	if !strings.ContainsAny(want, ".eE") && (!strings.ContainsAny(got, ".eE") || math.Abs(w) > 1<<53) {
+	if !strings.ContainsAny(want, ".eE") && (!strings.ContainsAny(got, ".eE") || math.Abs(w) >= 1<<53) {
 		return false // two integers, or one that a float64 cannot hold
 	}
 	return math.Abs(g-w) <= 1e-12*math.Max(math.Abs(g), math.Abs(w))

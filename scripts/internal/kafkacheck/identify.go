@@ -11,34 +11,35 @@ import (
 )
 
 // object is the top level of a JSON object in its order. The slices are the
-// input's.
+// input's, but for keys with escapes.
 type object []member
 
 type member struct {
-	key   string
+	key   []byte
 	value json.RawMessage
 }
 
 var errNoObject = errors.New("not a JSON object")
 
-// parseObject splits a valid JSON object into its members.
-func parseObject(b []byte) (object, error) {
+// parseObject splits a JSON object into its members, which it appends to obj.
+func parseObject(obj object, b []byte) (object, error) {
 	if !json.Valid(b) {
-		return nil, errNoObject
+		return obj, errNoObject
 	}
 	b = bytes.TrimSpace(b)
 	if b[0] != '{' {
-		return nil, errNoObject
+		return obj, errNoObject
 	}
-	var obj object
 	rest := bytes.TrimLeft(b[1:], " \t\r\n")
 	for rest[0] != '}' {
 		n := valueLen(rest)
-		key := string(rest[1 : n-1])
-		if strings.IndexByte(key, '\\') >= 0 {
-			if err := json.Unmarshal(rest[:n], &key); err != nil {
-				return nil, err
+		key := rest[1 : n-1]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			var text string
+			if err := json.Unmarshal(rest[:n], &text); err != nil {
+				return obj, err
 			}
+			key = []byte(text)
 		}
 		rest = bytes.TrimLeft(rest[n:], " \t\r\n:")
 		n = valueLen(rest)
@@ -83,7 +84,7 @@ func valueLen(b []byte) int {
 // get returns the last value of a key, as JSON decoders do.
 func (o object) get(key string) (json.RawMessage, bool) {
 	for _, m := range slices.Backward(o) {
-		if m.key == key {
+		if string(m.key) == key {
 			return m.value, true
 		}
 	}
@@ -93,8 +94,14 @@ func (o object) get(key string) (json.RawMessage, bool) {
 // text returns a field that is a string; "" where it is none.
 func (o object) text(key string) string {
 	v, ok := o.get(key)
+	if !ok || v[0] != '"' {
+		return ""
+	}
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1 : len(v)-1])
+	}
 	var s string
-	if !ok || v[0] != '"' || json.Unmarshal(v, &s) != nil {
+	if json.Unmarshal(v, &s) != nil {
 		return ""
 	}
 	return s
