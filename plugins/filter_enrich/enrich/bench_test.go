@@ -1,0 +1,57 @@
+package enrich
+
+import (
+	"bytes"
+	"testing"
+)
+
+// benchRecord is a JSON log line of 318 bytes with 11 fields, one of them a map: what a service with a JSON logger and
+// a tracing middleware writes.
+const benchRecord = `{"level":"info","logger":"http","msg":"request served","method":"GET","path":"/api/v1/orders/8123",` +
+	`"status":200,"duration_ms":12.417,"user_id":"u-48151623","request_id":"7f3a1c5e-9b2d-4e8f-a1b2c3d4e5",` +
+	`"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","order":{"id":8123,"amount":42.5,"item":"s"}}`
+
+var benchOptions = []string{"attributes service.name=checkout,service.version=1.4.2,deployment.environment.name=production,host.name=node-17,log_type=$TAG[0]"}
+
+func benchChunk(tb testing.TB, records int) []byte {
+	body := msgpackOf(tb, benchRecord)
+	return chunkOf(true, bytes.Split(bytes.Repeat(append(body, "\x00split"...), records), []byte("\x00split"))[:records]...)
+}
+
+func benchApply(b *testing.B, records int, options ...string) {
+	f := newFilter(b, options...)
+	data := benchChunk(b, records)
+	tag := []byte("app.checkout.log")
+	dst := make([]byte, 0, 2*f.SizeHint(len(data)))
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Apply(dst, data, tag)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(records), "ns/record")
+}
+
+// Five attributes, traceparent to three fields, the level: a chunk of 1,000 records.
+func BenchmarkApply(b *testing.B) { benchApply(b, 1000, benchOptions...) }
+
+// The same with everything else that enrich can do.
+func BenchmarkApplyAll(b *testing.B) {
+	benchApply(b, 1000, append(benchOptions, "rename msg=message,user_id=user.id,severity=level", "remove logger,stream",
+		"level_from_status status", "durations latency=duration_ms,request_time=duration_ms")...)
+}
+
+// Records that have been enriched: what a second filter of the same kind costs.
+func BenchmarkApplyAgain(b *testing.B) {
+	f := newFilter(b, benchOptions...)
+	data := apply(f, benchChunk(b, 1000), "app.checkout.log")
+	tag := []byte("app.checkout.log")
+	dst := make([]byte, 0, f.SizeHint(len(data)))
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Apply(dst, data, tag)
+	}
+}
+
+// A chunk of one record: what a call costs.
+func BenchmarkApplySmall(b *testing.B) { benchApply(b, 1, benchOptions...) }
