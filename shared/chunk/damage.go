@@ -13,8 +13,9 @@ const (
 	maxStray      = 1024 // values that are joined to one damaged stretch
 )
 
-// walk steps over one value within the Reader's budget.
-func (r *Reader) walk(b []byte) (n int, ok bool) {
+// walk steps over one value within the Reader's budget. values is what that cost; where the walk was in vain it has been
+// counted.
+func (r *Reader) walk(b []byte) (n int, values uint64, ok bool) {
 	limit := uint64(math.MaxUint64)
 	if r.spent > budgetFloor && r.spent > budgetPerByte*uint64(len(r.chunk)) {
 		limit = smallEvent
@@ -23,12 +24,12 @@ func (r *Reader) walk(b []byte) (n int, ok bool) {
 	if s != walked {
 		r.spent += values + 1
 	}
-	return n, s == walked
+	return n, values, s == walked
 }
 
 // damage finds how far the damage at the start of b reaches, and steps over it.
 func (r *Reader) damage(b []byte, why Reason) {
-	n, ok := r.walk(b)
+	n, _, ok := r.walk(b)
 	switch {
 	case !ok:
 		n = 1 + r.findEvent(b[1:])
@@ -43,7 +44,7 @@ func (r *Reader) damage(b []byte, why Reason) {
 			if n == len(b) || isArray(b[n]) {
 				break
 			}
-			size, ok := r.walk(b[n:])
+			size, _, ok := r.walk(b[n:])
 			if !ok {
 				break
 			}
@@ -90,11 +91,15 @@ func (r *Reader) plausible(b []byte) bool {
 		return false
 	}
 	var e event
-	if reason := r.parse(b, &e); reason != None || e.nsec >= 1e9 {
+	if r.parse(b, &e) != None {
 		return false
 	}
 	pairs, size, _ := MapHeader(b[e.body:])
-	return pairs == 0 || isText(b[e.body+size])
+	if e.nsec < 1e9 && (pairs == 0 || isText(b[e.body+size])) {
+		return true
+	}
+	r.spent += e.values
+	return false
 }
 
 func isText(c byte) bool { return c&0xe0 == 0xa0 || c >= 0xd9 && c <= 0xdb }

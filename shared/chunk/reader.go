@@ -101,6 +101,7 @@ type event struct {
 	exact            bool // the time is in the host's own form
 	modern           bool
 	meta, body, size int
+	values           uint64 // what it cost to find the size
 }
 
 // parse reads the event at the start of b. On failure the reason is Malformed where the value is not complete or has
@@ -129,21 +130,25 @@ func (r *Reader) parse(b []byte, e *event) Reason {
 		}
 		if b[off] == emptyMap {
 			off++
-		} else if n, ok := r.walk(b[off:]); ok {
+		} else if n, values, ok := r.walk(b[off:]); ok {
 			off += n
+			e.values = values
 		} else {
 			return Malformed
 		}
 	}
 	e.body = off
 	if off >= len(b) || !isMap(b[off]) {
+		r.spent += e.values
 		return NotAMap
 	}
-	n, ok := r.walk(b[off:])
+	n, values, ok := r.walk(b[off:])
 	if !ok {
+		r.spent += e.values
 		return Malformed
 	}
 	e.size = off + n
+	e.values += values
 	return None
 }
 

@@ -110,5 +110,29 @@ func BenchmarkAppendFloat(b *testing.B) {
 		})
 	}
 	run("decimal", 12.375)
-	run("full", 0.1+0.2)
+	run("17 digits", 0.30000000000000004)
+}
+
+// BenchmarkFinder looks up what a histogram with three labels needs.
+func BenchmarkFinder(b *testing.B) {
+	body := benchBody()
+	var paths []Path
+	for _, s := range []string{"duration_ms", "method", "status", "$kubernetes['namespace']"} {
+		p, err := ParsePath(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		paths = append(paths, p)
+	}
+	f := NewFinder(paths...)
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Reset(body)
+		for i := range paths {
+			if _, ok := f.Value(i); !ok {
+				b.Fatalf("%v not found", paths[i])
+			}
+		}
+	}
 }

@@ -13,34 +13,45 @@ import "flbgo/shared/chunk"
 type Fields struct {
 	Key, Value Value
 
-	rest []byte
+	body []byte
+	at   int // offset in body of the next key
 	left int
 }
 
 // Reset starts at the first member of the map that body begins with. Anything but a map has no members.
 func (f *Fields) Reset(body []byte) {
-	pairs, size, ok := chunk.MapHeader(body)
-	if !ok {
-		*f = Fields{}
-		return
-	}
-	*f = Fields{rest: body[size:], left: pairs}
+	pairs, size, _ := chunk.MapHeader(body)
+	f.body, f.at, f.left = body, size, pairs
+	f.Key, f.Value = nil, nil
 }
 
 // Next steps to the next member. It is false at the end of the map, or where the map is damaged.
 func (f *Fields) Next() bool {
-	if f.left == 0 {
-		f.Key, f.Value = nil, nil
-		return false
-	}
-	if k := skip(f.rest, 0); k >= 0 {
-		if v := skip(f.rest, k); v >= 0 {
-			f.Key, f.Value = Value(f.rest[:k:k]), Value(f.rest[k:v:v])
-			f.rest = f.rest[v:]
-			f.left--
-			return true
+	if f.left > 0 {
+		if value := next(f.body, f.at); value >= 0 {
+			if end := next(f.body, value); end >= 0 {
+				f.Key, f.Value = Value(f.body[f.at:value:value]), Value(f.body[value:end:end])
+				f.at = end
+				f.left--
+				return true
+			}
 		}
 	}
 	*f = Fields{}
 	return false
+}
+
+// damaged is what next returns instead of an offset where there is no complete value.
+const damaged = -1
+
+// next is the offset of what is behind the value at b[at:], or damaged. It knows the short way over strings, which most
+// values of a record are.
+func next(b []byte, at int) int {
+	if _, to := textBounds(b, at); to != 0 {
+		return to
+	}
+	if n, ok := chunk.Skip(b[at:]); ok {
+		return at + n
+	}
+	return damaged
 }

@@ -31,14 +31,14 @@ const maxDepth = 64
 // It allocates nothing if dst has room, but for a map of more than 48 members, which borrows a hash table from a pool.
 func AppendJSON(dst, v []byte) []byte {
 	start := len(dst)
-	var next int
+	var end int
 	if isContainer(v) {
 		var e encoder
-		dst, next = e.value(dst, v, 0, maxDepth)
+		dst, end = e.value(dst, v, 0, maxDepth)
 	} else {
-		dst, next = appendScalar(dst, v, 0)
+		dst, end = appendScalar(dst, v, 0)
 	}
-	if next < 0 {
+	if end < 0 {
 		return append(dst[:start], "null"...)
 	}
 	return dst
@@ -50,8 +50,8 @@ func AppendJSON(dst, v []byte) []byte {
 func AppendJSONFields(dst, body []byte, first bool) []byte {
 	start := len(dst)
 	var e encoder
-	dst, next := e.fields(dst, body, 0, maxDepth)
-	if next < 0 {
+	dst, end := e.fields(dst, body, 0, maxDepth)
+	if end < 0 {
 		return dst[:start]
 	}
 	if first && len(dst) > start {
@@ -75,11 +75,8 @@ type encoder struct {
 // maxListed is how many members the open maps may have together before one of them borrows a largeSet.
 const maxListed = 48
 
-// damaged is what the functions below return instead of an offset; dst then ends in half of something.
-const damaged = -1
-
 // value appends the value at b[at:] and returns the offset of what is behind it, or damaged.
-func (e *encoder) value(dst, b []byte, at, depth int) (out []byte, next int) {
+func (e *encoder) value(dst, b []byte, at, depth int) (out []byte, end int) {
 	if at >= len(b) {
 		return dst, damaged
 	}
@@ -93,21 +90,21 @@ func (e *encoder) value(dst, b []byte, at, depth int) (out []byte, next int) {
 		return appendScalar(dst, b, at)
 	}
 	if depth == 0 {
-		return append(dst, "null"...), skip(b, at)
+		return append(dst, "null"...), next(b, at)
 	}
 	start := len(dst)
-	if dst, next = e.fields(dst, b, at, depth); next < 0 {
+	if dst, end = e.fields(dst, b, at, depth); end < 0 {
 		return dst, damaged
 	}
 	if len(dst) == start {
-		return append(dst, '{', '}'), next
+		return append(dst, '{', '}'), end
 	}
 	dst[start] = '{' // over the first member's comma
-	return append(dst, '}'), next
+	return append(dst, '}'), end
 }
 
 // array is value for an array.
-func (e *encoder) array(dst, b []byte, at, depth int) (out []byte, next int) {
+func (e *encoder) array(dst, b []byte, at, depth int) (out []byte, end int) {
 	n, size := arrayHeader(b[at:])
 	if size == 0 {
 		return dst, damaged
@@ -126,7 +123,7 @@ func (e *encoder) array(dst, b []byte, at, depth int) (out []byte, next int) {
 }
 
 // fields appends the members of the map at b[at:], each with a comma before it.
-func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, next int) {
+func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, end int) {
 	pairs, size, ok := chunk.MapHeader(b[at:])
 	if !ok {
 		return dst, damaged
@@ -180,7 +177,7 @@ func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, next int) {
 }
 
 // manyFields is fields for a map whose members the encoder has no room to list; at is behind its head.
-func (e *encoder) manyFields(dst, b []byte, pairs, at, depth int) (out []byte, next int) {
+func (e *encoder) manyFields(dst, b []byte, pairs, at, depth int) (out []byte, end int) {
 	set := largeSets.Get().(*largeSet)
 	dirty := false
 	for range pairs {
@@ -205,7 +202,7 @@ func (e *encoder) manyFields(dst, b []byte, pairs, at, depth int) (out []byte, n
 }
 
 // key appends the value at b[at:] as a JSON string.
-func (e *encoder) key(dst, b []byte, at, depth int) (out []byte, next int) {
+func (e *encoder) key(dst, b []byte, at, depth int) (out []byte, end int) {
 	if from, to := textBounds(b, at); to != 0 {
 		return appendText(dst, b, from, to), to
 	}
@@ -213,57 +210,49 @@ func (e *encoder) key(dst, b []byte, at, depth int) (out []byte, next int) {
 }
 
 // oddKey is key for what is no text: the text of its JSON.
-func (e *encoder) oddKey(dst, b []byte, at, depth int) (out []byte, next int) {
+func (e *encoder) oddKey(dst, b []byte, at, depth int) (out []byte, end int) {
 	start := len(dst)
 	if isContainer(b[at:]) {
 		// The text of a container, quoted, inside the text of a container, quoted, … would double at every level.
 		if e.inKey {
-			return append(dst, `"null"`...), skip(b, at)
+			return append(dst, `"null"`...), next(b, at)
 		}
 		e.inKey = true
-		dst, next = e.value(dst, b, at, depth)
+		dst, end = e.value(dst, b, at, depth)
 		e.inKey = false
 	} else {
-		dst, next = appendScalar(dst, b, at)
+		dst, end = appendScalar(dst, b, at)
 	}
-	if next < 0 || dst[start] == '"' {
-		return dst, next
+	if end < 0 || dst[start] == '"' {
+		return dst, end
 	}
-	end := len(dst)
-	dst = appendString(dst, dst[start:end])
-	return dst[:start+copy(dst[start:], dst[end:])], next
-}
-
-// skip is the offset of what is behind the value at b[at:], or damaged.
-func skip(b []byte, at int) int {
-	if n, ok := chunk.Skip(b[at:]); ok {
-		return at + n
-	}
-	return damaged
+	tail := len(dst)
+	dst = appendString(dst, dst[start:tail])
+	return dst[:start+copy(dst[start:], dst[tail:])], end
 }
 
 // appendScalar appends the value at b[at:], which is no container, and returns the offset of what is behind it, or
 // damaged.
-func appendScalar(dst, b []byte, at int) (out []byte, next int) {
+func appendScalar(dst, b []byte, at int) (out []byte, end int) {
 	if from, to := textBounds(b, at); to != 0 {
 		if b[at]&0xfc == 0xc4 {
 			return appendBase64(dst, b[from:to]), to
 		}
 		return appendText(dst, b, from, to), to
 	}
-	if next = skip(b, at); next < 0 {
+	if end = next(b, at); end < 0 {
 		return dst, damaged
 	}
-	v := Value(b[at:next])
+	v := Value(b[at:end])
 	switch v.Type() {
 	case Bool:
-		return strconv.AppendBool(dst, v[0] == 0xc3), next
+		return strconv.AppendBool(dst, v[0] == 0xc3), end
 	case Int, Uint:
 		bits, signed, _ := v.number()
 		if signed {
-			return strconv.AppendInt(dst, int64(bits), 10), next
+			return strconv.AppendInt(dst, int64(bits), 10), end
 		}
-		return strconv.AppendUint(dst, bits, 10), next
+		return strconv.AppendUint(dst, bits, 10), end
 	case Float:
 		f, single, _ := v.float()
 		if math.IsNaN(f) || math.IsInf(f, 0) {
@@ -273,14 +262,14 @@ func appendScalar(dst, b []byte, at int) (out []byte, next int) {
 		dst = appendFloat(dst, f, single)
 		for _, c := range dst[start:] {
 			if c == '.' || c == 'e' {
-				return dst, next
+				return dst, end
 			}
 		}
-		return append(dst, '.', '0'), next
+		return append(dst, '.', '0'), end
 	case Ext:
-		return appendExt(dst, v), next
+		return appendExt(dst, v), end
 	}
-	return append(dst, "null"...), next
+	return append(dst, "null"...), end
 }
 
 func appendBase64(dst, data []byte) []byte {

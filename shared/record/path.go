@@ -180,19 +180,17 @@ func lookup(m []byte, key string) (v Value, ok bool) {
 		if from, to := textBounds(m, at); to != 0 {
 			same = string(m[from:to]) == key
 			at = to
-		} else if at = skip(m, at); at < 0 {
+		} else if at = next(m, at); at < 0 {
 			break
 		}
-		_, next := textBounds(m, at)
-		if next == 0 {
-			if next = skip(m, at); next < 0 {
-				break
-			}
+		end := next(m, at)
+		if end < 0 {
+			break
 		}
 		if same {
-			v, ok = Value(m[at:next:next]), true
+			v, ok = Value(m[at:end:end]), true
 		}
-		at = next
+		at = end
 	}
 	return v, ok
 }
