@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.BoolVar(&cfg.AllowRemote, "allow-remote", false, "permit an address that other machines reach; there is no authentication")
 	fs.StringVar(&cfg.Advertise, "advertise", "", "`host:port` that clients are told, where it differs from -listen")
 	topics := fs.String("topics", devkafka.DefaultTopics, "topics to have, `name:partitions`, comma-separated")
-	fs.StringVar(&cfg.Dir, "data", "", "`folder` that keeps the data; empty = memory")
+	fs.StringVar(&cfg.Dir, "data", "", "`folder` that keeps the data; what was acknowledged outlives SIGTERM and SIGKILL, but without -sync not a crash of the machine; empty = memory")
 	fs.BoolVar(&cfg.Sync, "sync", false, "with -data: fsync every batch before it is acknowledged")
 	quiet := fs.Bool("quiet", false, "print the ready line and errors only")
 	if err := fs.Parse(args); err != nil {

@@ -28,7 +28,7 @@ type event struct {
 
 	// application streams
 	level       level
-	msg         string // pipe and java: with " seq=N" behind it
+	msg         string // pipe and java: with " seq=N" behind it; gin: the request as printed
 	traceparent string // W3C; "" for about a third of the events
 	userID      string
 	durationMS  float64

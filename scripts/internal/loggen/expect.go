@@ -12,8 +12,9 @@ import (
 type Expect struct {
 	Timestamp string `json:"timestamp"` // RFC 3339, UTC, at the precision that the line carries
 	Level     string `json:"level"`     // DEBUG, INFO, WARN, ERROR; access logs: by status
-	// Message is the text; for access logs the request line as far as the
-	// line has it; for Java with the lines of the stack trace, joined by
+	// Message is the text. For access logs it is the request as the line has
+	// it: `GET /path?seq=1 HTTP/1.1` of nginx, `GET      "/path?seq=1"` of
+	// gin. For Java it has the lines of the stack trace behind it, joined by
 	// newlines, without a last one.
 	Message string `json:"message"`
 	LogType string `json:"log_type"` // app or access
@@ -49,7 +50,6 @@ func appendExpect(dst []byte, stream string, e *event) ([]byte, error) {
 	switch stream {
 	case "gin":
 		access()
-		x.Message = e.method + " " + e.path
 		x.DurationMS = ms(e.latency)
 	case "nginx":
 		access()

@@ -18,7 +18,7 @@ import (
 // The parsers below read the lines as a stranger would, from the formats'
 // documentation; they share nothing with the writers.
 var (
-	ginLine   = regexp.MustCompile(`^\[GIN\] (\d{4}/\d\d/\d\d - \d\d:\d\d:\d\d) \| (\d{3}) \| +([0-9.]+)(ns|µs|ms|s) \| +(\S+) \| ([A-Z]+) +"([^"]+)"\n$`)
+	ginLine   = regexp.MustCompile(`^\[GIN\] (\d{4}/\d\d/\d\d - \d\d:\d\d:\d\d) \| (\d{3}) \| +([0-9.]+)(ns|µs|ms|s) \| +(\S+) \| (([A-Z]+) +"([^"]+)")\n$`)
 	nginxLine = regexp.MustCompile(`^(\S+) - (\S+) \[([^\]]+)\] "(([A-Z]+) (\S+) HTTP/1\.1)" (\d{3}) (\d+) "([^"]*)" "([^"]*)" (\d+\.\d{3})\n$`)
 	pipeLine  = regexp.MustCompile(`^([^|]+)\|([A-Z]+)\|(.*)\n$`)
 	javaLine  = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) ([A-Z]+) \[([^\]]+)\] (\S+) - (?s:(.*))\n$`)
@@ -93,7 +93,7 @@ func read(t *testing.T, stream, event string) Expect {
 	switch stream {
 	case "gin":
 		match(ginLine)
-		x = Expect{Timestamp: utc(t, "2006/01/02 - 15:04:05", m[1]), LogType: "access", SourceIP: m[5], Method: m[6], Path: m[7], Message: m[6] + " " + m[7]}
+		x = Expect{Timestamp: utc(t, "2006/01/02 - 15:04:05", m[1]), LogType: "access", SourceIP: m[5], Method: m[7], Path: m[8], Message: m[6]}
 		x.Status, x.Level = byStatus(m[2])
 		x.DurationMS = number(m[3], map[string]float64{"ns": 1e-6, "µs": 1e-3, "ms": 1, "s": 1e3}[m[4]])
 	case "nginx":

@@ -14,7 +14,8 @@ import (
 // ginFormat drives a gin engine in process, without a socket, and has its
 // logger middleware write the access log in gin's own default text format.
 // Time and latency are what gin measured; write reads them back from the line
-// into the event, so that the ledger says what the line says.
+// into the event, with the text of the request, so that the ledger says what
+// the line says.
 type ginFormat struct {
 	buf    *bytes.Buffer
 	engine *gin.Engine
@@ -48,13 +49,14 @@ func (f *ginFormat) write(e *event) error {
 	return nil
 }
 
-// parseGin reads time and latency out of a line such as
+// parseGin reads time, latency and the request, which begins with the method,
+// out of a line such as
 //
 //	[GIN] 2026/11/20 - 20:31:00 | 200 |    1.23ms |     203.0.113.9 | GET     "/path?seq=1"
 func parseGin(line string, e *event) error {
-	parts := strings.SplitN(line, "|", 4)
-	if len(parts) != 4 {
-		return fmt.Errorf("%d columns, not at least 4", len(parts))
+	parts := strings.SplitN(line, "|", 5)
+	if len(parts) != 5 {
+		return fmt.Errorf("%d columns, not 5", len(parts))
 	}
 	t, err := time.ParseInLocation("[GIN] 2006/01/02 - 15:04:05 ", parts[0], time.Local)
 	if err != nil {
@@ -64,6 +66,6 @@ func parseGin(line string, e *event) error {
 	if err != nil {
 		return err
 	}
-	e.time, e.latency = t, d
+	e.time, e.latency, e.msg = t, d, strings.TrimSpace(parts[4])
 	return nil
 }
