@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -15,7 +16,9 @@ type editor struct {
 	*plan
 	n counts
 
-	// The attributes of this call, for its tag.
+	// The attributes, for a tag.
+	begun  bool
+	tag    []byte
 	values []value
 	block  []byte // all of them as msgpack, one behind the other, each with its name
 
@@ -44,10 +47,11 @@ type value struct {
 
 // hit is a field of the record, and what becomes of it. Offsets count from the start of the record.
 type hit struct {
-	slot             int // the name that it has at last
-	key, value, end  int
-	dropped          bool
-	newKey, newValue []byte // msgpack to write instead of the field's own; nil where that stays
+	slot            int32 // the name that it has at last
+	key, value, end uint32
+	dropped         bool
+	renamed         bool   // to the name of slot
+	newValue        []byte // msgpack to write instead of its value; nil where that stays
 }
 
 // field is what is known of the fields of one slot. Of several with the same name the last one counts, as it does for
@@ -57,20 +61,23 @@ type field struct {
 	last  int32 // index of the last in hits
 }
 
-// begin takes the tag of a new call.
+// begin starts a call: it evaluates the attributes, unless they are still those of this tag.
 func (e *editor) begin(tag []byte) {
 	e.n = counts{}
+	if e.begun && bytes.Equal(e.tag, tag) {
+		return
+	}
+	e.begun = true
+	e.tag = append(e.tag[:0], tag...)
 	e.values, e.block = e.values[:0], e.block[:0]
 	for _, a := range e.attributes {
-		e.scratch = e.scratch[:0]
-		text, ok := a.value.append(e.scratch, tag)
+		text, ok := a.value.append(e.scratch[:0], tag)
+		if ok && a.slot == e.level {
+			text = normalLevel(text)
+		}
 		e.scratch = text
 		if !ok {
 			continue
-		}
-		if a.slot == e.level {
-			text = normalLevel(text)
-			e.scratch = text
 		}
 		from := len(e.block)
 		e.block = append(e.block, e.slots[a.slot].raw...)
@@ -115,14 +122,14 @@ func (e *editor) edit(body []byte) bool {
 }
 
 // scan walks the fields once and collects those that have a slot. It is false for a map that is not complete, which
-// chunk.Reader does not let through.
+// chunk.Reader does not let through, and for one whose size passes 32 bits.
 func (e *editor) scan(body []byte) bool {
-	pairs, size, ok := chunk.MapHeader(body)
-	if !ok {
+	pairs, at, ok := chunk.MapHeader(body)
+	if !ok || uint64(len(body)) > math.MaxUint32 {
 		return false
 	}
-	e.pairs, e.size, e.seen, e.hits = pairs, size, 0, e.hits[:0]
-	at := size
+	p, hits, seen := e.plan, e.hits[:0], role(0)
+	e.pairs, e.size = pairs, at
 	for range pairs {
 		if at >= len(body) {
 			return false
@@ -136,10 +143,9 @@ func (e *editor) scan(body []byte) bool {
 			if !ok {
 				return false
 			}
-			if text, ok := record.Value(body[at : at+size]).Text(); ok {
-				start, n = at+size-len(text), len(text)
-			}
+			text, _ := record.Value(body[at : at+size]).Text()
 			at += size
+			start, n = at-len(text), len(text)
 		}
 		value := at
 		if at >= len(body) {
@@ -154,19 +160,15 @@ func (e *editor) scan(body []byte) bool {
 			}
 			at += size
 		}
-		if n == 0 || at > len(body) {
+		if n == 0 || p.lengths[body[start]]>>min(n, 31)&1 == 0 || at > len(body) {
 			continue
 		}
-		name := body[start : start+n]
-		entry := hash(name) >> e.shift
-		if e.index[entry] == 0 {
-			continue
-		}
-		if slot := e.find(name, entry); slot != none {
-			e.hits = append(e.hits, hit{slot: slot, key: key, value: value, end: at})
-			e.seen |= e.slots[slot].roles
+		if slot := p.find(body[start : start+n]); slot != none {
+			hits = append(hits, hit{slot: int32(slot), key: uint32(key), value: uint32(value), end: uint32(at)})
+			seen |= p.slots[slot].roles
 		}
 	}
+	e.hits, e.seen = hits, seen
 	return at <= len(body)
 }
 
@@ -235,7 +237,7 @@ func (e *editor) clearFor(slot int) bool {
 
 func (e *editor) drop(slot int) {
 	for i := range e.hits {
-		if h := &e.hits[i]; h.slot == slot {
+		if h := &e.hits[i]; int(h.slot) == slot {
 			h.dropped = true
 		}
 	}
@@ -246,8 +248,8 @@ func (e *editor) drop(slot int) {
 // name gives all fields of a slot another name, which is free.
 func (e *editor) name(m move) {
 	for i := range e.hits {
-		if h := &e.hits[i]; h.slot == m.from && !h.dropped {
-			h.slot, h.newKey = m.to, e.slots[m.to].raw
+		if h := &e.hits[i]; int(h.slot) == m.from && !h.dropped {
+			h.slot, h.renamed = int32(m.to), true
 		}
 	}
 	e.fields[m.from], e.fields[m.to] = field{}, e.fields[m.from]
@@ -292,7 +294,7 @@ func (e *editor) only(slot int) {
 		return
 	}
 	for i := range e.hits[:f.last] {
-		if h := &e.hits[i]; h.slot == slot {
+		if h := &e.hits[i]; int(h.slot) == slot {
 			h.dropped, e.changed = true, true
 		}
 	}
@@ -325,9 +327,20 @@ func (e *editor) trace(body []byte) {
 		return
 	}
 	e.n[countTraceFound]++
-	e.setID(0, body, text[traceIDFrom:traceIDTo])
-	e.setID(1, body, text[spanIDFrom:spanIDTo])
-	e.setID(2, body, text[flagsFrom:flagsTo])
+	if e.seen&roleTraceID == 0 {
+		from := len(e.added)
+		e.added = append(e.added, traceFields...)
+		added := e.added[from:]
+		copy(added[traceIDAt:], text[traceIDFrom:traceIDTo])
+		copy(added[spanIDAt:], text[spanIDFrom:spanIDTo])
+		copy(added[flagsAt:], text[flagsFrom:flagsTo])
+		e.more += len(traceNames)
+		e.changed = true
+	} else {
+		e.setID(0, body, text[traceIDFrom:traceIDTo])
+		e.setID(1, body, text[spanIDFrom:spanIDTo])
+		e.setID(2, body, text[flagsFrom:flagsTo])
+	}
 	if h != nil && !e.keepTrace {
 		e.drop(e.traceparent)
 	}
@@ -356,8 +369,8 @@ func (e *editor) normaliseLevel(body []byte) {
 	h := e.lastOf(e.level)
 	if h != nil {
 		v := h.of(body)
-		if !blank(v) {
-			e.upperLevel(h, v)
+		text, ok := v.Text()
+		if ok && e.upperLevel(h, text) || !blank(v) {
 			return
 		}
 	}
@@ -365,43 +378,46 @@ func (e *editor) normaliseLevel(body []byte) {
 	if s == nil {
 		return
 	}
-	level := levelOfStatus(statusOf(s.of(body)))
-	if level == "" {
+	level := severityOfStatus(statusOf(s.of(body)))
+	if level == unknown {
 		return
 	}
 	e.n[countLevelsFromStatus]++
 	if h != nil {
-		from := len(e.scratch)
-		e.scratch = msgp.AppendString(e.scratch, level)
-		e.replace(h, e.scratch[from:])
+		e.replace(h, severities[level].raw)
 		return
 	}
 	e.added = append(e.added, e.slots[e.level].raw...)
-	e.added = msgp.AppendString(e.added, level)
+	e.added = append(e.added, severities[level].raw...)
 	e.more++
 	e.changed, e.levelAdded = true, true
 }
 
-// upperLevel writes a level that is text in its normal form.
-func (e *editor) upperLevel(h *hit, v record.Value) {
-	text, ok := v.Text()
-	if !ok {
-		return
+// upperLevel writes a level that is text in its normal form. It is false for text that says that there is none.
+func (e *editor) upperLevel(h *hit, text []byte) bool {
+	level := severityOf(text)
+	if level == unknown {
+		trimmed := trimLevel(text)
+		if level = severityOf(trimmed); level == unknown {
+			switch {
+			case len(trimmed) == 0 || isBlank(trimmed):
+				return false
+			case len(trimmed) == len(text) && isUpper(text):
+				return true
+			}
+			from := len(e.scratch)
+			e.scratch = msgp.AppendStringFromBytes(e.scratch, trimmed)
+			upper(e.scratch[len(e.scratch)-len(trimmed):])
+			e.n[countLevels]++
+			e.replace(h, e.scratch[from:])
+			return true
+		}
 	}
-	trimmed := trimLevel(text)
-	level := levelOf(trimmed)
-	if level == string(text) || len(trimmed) == 0 || level == "" && len(trimmed) == len(text) && isUpper(text) {
-		return
+	if s := &severities[level]; s.name != string(text) {
+		e.n[countLevels]++
+		e.replace(h, s.raw)
 	}
-	from := len(e.scratch)
-	if level != "" {
-		e.scratch = msgp.AppendString(e.scratch, level)
-	} else {
-		e.scratch = msgp.AppendStringFromBytes(e.scratch, trimmed)
-		upper(e.scratch[len(e.scratch)-len(trimmed):])
-	}
-	e.n[countLevels]++
-	e.replace(h, e.scratch[from:])
+	return true
 }
 
 // addAttributes comes last: an attribute is for records that have no such field, under whatever name they came.
@@ -423,7 +439,7 @@ func (e *editor) addAttributes(body []byte) {
 			e.changed = true
 		case e.overwrite:
 			e.overwriteAll(v, body)
-		case h.newKey != nil || !bytes.Equal(h.of(body), v.value):
+		case h.renamed || !bytes.Equal(h.of(body), v.value):
 			e.n[countConflicts]++
 		}
 	}
@@ -433,7 +449,7 @@ func (e *editor) overwriteAll(v *value, body []byte) {
 	for i := range e.hits {
 		h := &e.hits[i]
 		switch {
-		case h.slot != v.slot || h.dropped:
+		case int(h.slot) != v.slot || h.dropped:
 		case bytes.Equal(h.of(body), v.value):
 			h.newValue = nil
 		default:
@@ -453,7 +469,7 @@ func (e *editor) appendBody(dst, body []byte) []byte {
 		}
 	}
 	dst = chunk.AppendMapHeader(dst, pairs)
-	at := e.size
+	at := uint32(e.size)
 	for i := range e.hits {
 		h := &e.hits[i]
 		if h.dropped {
@@ -461,8 +477,8 @@ func (e *editor) appendBody(dst, body []byte) []byte {
 			at = h.end
 			continue
 		}
-		if h.newKey != nil {
-			dst = append(append(dst, body[at:h.key]...), h.newKey...)
+		if h.renamed {
+			dst = append(append(dst, body[at:h.key]...), e.slots[h.slot].raw...)
 			at = h.value
 		}
 		if h.newValue != nil {

@@ -6,50 +6,65 @@ import (
 	"flbgo/shared/record"
 )
 
-// The levels that known words become.
+// severity is a level that is known; unknown is 0.
+type severity uint8
+
 const (
-	levelTrace = "TRACE"
-	levelDebug = "DEBUG"
-	levelInfo  = "INFO"
-	levelWarn  = "WARN"
-	levelError = "ERROR"
-	levelFatal = "FATAL"
+	unknown severity = iota
+	sevTrace
+	sevDebug
+	sevInfo
+	sevWarn
+	sevError
+	sevFatal
 )
 
-// longestLevel is the length of the longest word in levelOf.
+// severities are the words that are written, and the same as msgpack.
+var severities = [...]struct {
+	name string
+	raw  []byte
+}{
+	sevTrace: {"TRACE", []byte("\xa5TRACE")},
+	sevDebug: {"DEBUG", []byte("\xa5DEBUG")},
+	sevInfo:  {"INFO", []byte("\xa4INFO")},
+	sevWarn:  {"WARN", []byte("\xa4WARN")},
+	sevError: {"ERROR", []byte("\xa5ERROR")},
+	sevFatal: {"FATAL", []byte("\xa5FATAL")},
+}
+
+// longestLevel is the length of the longest word that severityOf knows.
 const longestLevel = len("informational")
 
-// levelOf is the level that a word in any case means, "" for a word that is not known. Loggers agree on nothing but
-// the idea, so this is the union of their words: zap, slog, logrus and zerolog (also its three letters), log4j and
-// java.util.logging, Python, .NET and Serilog, syslog, the one letter of klog. Where OpenTelemetry's table of severities
-// has a word, its coarse level is taken; syslog's three levels above error are one here.
-func levelOf(word []byte) string {
+// severityOf is what a word in any case means. Loggers agree on nothing but the idea, so this is the union of their
+// words: zap, slog, logrus and zerolog (also its three letters), log4j and java.util.logging, Python, .NET and Serilog,
+// syslog, the one letter of klog. syslog's notice counts as INFO, its levels above error as FATAL.
+func severityOf(word []byte) severity {
 	if len(word) == 0 || len(word) > longestLevel {
-		return ""
+		return unknown
 	}
 	var buf [longestLevel]byte
 	lower := buf[:len(word)]
 	for i, c := range word {
-		lower[i] = c | 0x20 // letters to lower case; what else this makes equal to a letter is no part of any word
 		if c < 'A' {
-			return ""
+			return unknown
 		}
+		lower[i] = c | 0x20 // of what is no letter this makes none
 	}
 	switch string(lower) { // compiles to a search by length and text, without an allocation
 	case "info", "information", "informational", "notice", "inf", "i":
-		return levelInfo
+		return sevInfo
 	case "error", "err", "severe", "e":
-		return levelError
+		return sevError
 	case "warn", "warning", "wrn", "w":
-		return levelWarn
+		return sevWarn
 	case "debug", "dbg", "fine", "finer", "config", "d":
-		return levelDebug
+		return sevDebug
 	case "trace", "trc", "finest", "verbose", "vrb", "t":
-		return levelTrace
+		return sevTrace
 	case "fatal", "ftl", "critical", "crit", "alert", "emerg", "emergency", "panic", "dpanic", "pnc", "f":
-		return levelFatal
+		return sevFatal
 	}
-	return ""
+	return unknown
 }
 
 // trimLevel cuts the spaces that fixed-width layouts put around a level.
@@ -80,8 +95,8 @@ func normalLevel(text []byte) []byte {
 	if isBlank(text) {
 		return text
 	}
-	if level := levelOf(text); level != "" {
-		return append(text[:0], level...)
+	if level := severityOf(text); level != unknown {
+		return append(text[:0], severities[level].name...)
 	}
 	upper(text)
 	return text
@@ -106,15 +121,15 @@ func statusOf(v record.Value) int64 {
 	return n
 }
 
-// levelOfStatus is the level of an HTTP status, "" for a number that is none.
-func levelOfStatus(status int64) string {
+// severityOfStatus is unknown for a number that is no HTTP status.
+func severityOfStatus(status int64) severity {
 	switch {
 	case status < 100 || status > 999:
-		return ""
+		return unknown
 	case status >= 500:
-		return levelError
+		return sevError
 	case status >= 400:
-		return levelWarn
+		return sevWarn
 	}
-	return levelInfo
+	return sevInfo
 }

@@ -42,6 +42,9 @@ type addition struct {
 // plan is a configuration in the form that Apply works with. It does not change and is shared by all calls.
 type plan struct {
 	slots []slot
+	// lengths has by first byte a bit for each length that names which begin so have; bit 31 is for all from 31 on. Most
+	// names that are of no interest end here.
+	lengths [256]uint32
 	// index finds slots by hash: the slot's number plus one, 0 for none. Taken entries move on to the next.
 	index []uint16
 	shift uint8 // what is left of a hash by this shift is its place in index
@@ -112,16 +115,16 @@ func (p *plan) slot(name string, r role) int {
 	return len(p.slots) - 1
 }
 
-// buildIndex makes the index so large that nearly every name that is of no interest meets an empty entry, and is done
-// with.
 func (p *plan) buildIndex() {
-	p.shift = 32 - 8
-	for 1<<(32-p.shift) < 16*len(p.slots) {
+	p.shift = 32 - 6
+	for 1<<(32-p.shift) < 4*len(p.slots) {
 		p.shift--
 	}
 	p.index = make([]uint16, 1<<(32-p.shift))
 	for i := range p.slots {
-		at := hash([]byte(p.slots[i].name)) >> p.shift
+		name := []byte(p.slots[i].name)
+		p.lengths[name[0]] |= 1 << min(len(name), 31)
+		at := hash(name) >> p.shift
 		for p.index[at] != 0 {
 			at = (at + 1) % uint32(len(p.index))
 		}
@@ -131,18 +134,17 @@ func (p *plan) buildIndex() {
 
 // hash is a hash of a name that is not empty, by its length and three of its bytes.
 func hash(name []byte) uint32 {
-	n := uint(len(name))
+	n := len(name)
 	return (uint32(n) ^ uint32(name[0])<<8 ^ uint32(name[n-1])<<16 ^ uint32(name[n/2])<<24) * 0x9e3779b1
 }
 
-// find is the slot of a name whose hash has an entry in the index, or none.
-func (p *plan) find(name []byte, at uint32) int {
-	for {
+// find is the slot of a name, which is not empty, or none.
+func (p *plan) find(name []byte) int {
+	for at := hash(name) >> p.shift; ; at = (at + 1) % uint32(len(p.index)) {
 		i := int(p.index[at]) - 1
 		if i < 0 || p.slots[i].name == string(name) {
 			return i
 		}
-		at = (at + 1) % uint32(len(p.index))
 	}
 }
 

@@ -1,6 +1,10 @@
 package enrich
 
-import "flbgo/shared/record"
+import (
+	"encoding/binary"
+
+	"flbgo/shared/record"
+)
 
 // traceNames are the fields that a traceparent is taken apart into, in the order in which they are added. They are
 // those of OpenTelemetry's log data model for formats other than OTLP.
@@ -14,6 +18,15 @@ const (
 	traceparentLen         = flagsTo
 )
 
+// traceFields are the three fields as msgpack, with room for the values at the places below.
+const (
+	traceFields = "\xa8trace_id\xd9\x20" + "................................" +
+		"\xa7span_id\xb0" + "................" + "\xabtrace_flags\xa2" + ".."
+	traceIDAt = 11
+	spanIDAt  = traceIDAt + 32 + 9
+	flagsAt   = spanIDAt + 16 + 13
+)
+
 // validTraceparent follows the W3C recommendation "Trace Context", section 3.2. Version ff is invalid and so are ids of
 // zeros only; version 00 has exactly 55 characters; of a later version only the start is understood, and what follows
 // there stands behind another hyphen. Upper-case digits are invalid.
@@ -25,36 +38,33 @@ func validTraceparent(s []byte) bool {
 		if len(s) != traceparentLen {
 			return false
 		}
-	} else if !lowerHex(s[:2]) || s[0] == 'f' && s[1] == 'f' || len(s) > traceparentLen && s[traceparentLen] != '-' {
+	} else if s[0] == 'f' && s[1] == 'f' || len(s) > traceparentLen && s[traceparentLen] != '-' {
 		return false
 	}
-	id, span := s[traceIDFrom:traceIDTo], s[spanIDFrom:spanIDTo]
-	return lowerHex(id) && lowerHex(span) && lowerHex(s[flagsFrom:flagsTo]) && !zeros(id) && !zeros(span)
+	id1, id2 := word(s, traceIDFrom), word(s, traceIDFrom+8)
+	id3, id4 := word(s, traceIDFrom+16), word(s, traceIDFrom+24)
+	span1, span2 := word(s, spanIDFrom), word(s, spanIDFrom+8)
+	// The version and the flags, filled up with digits.
+	rest := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[flagsFrom])<<16 | uint64(s[flagsFrom+1])<<24 | 0x30303030<<32
+	const zero = 0x3030303030303030
+	return hexWord(id1) && hexWord(id2) && hexWord(id3) && hexWord(id4) && hexWord(span1) && hexWord(span2) && hexWord(rest) &&
+		(id1 != zero || id2 != zero || id3 != zero || id4 != zero) && (span1 != zero || span2 != zero)
 }
 
-// hexDigit marks 0-9 and a-f.
-var hexDigit = func() (t [256]uint8) {
-	for _, c := range "0123456789abcdef" {
-		t[c] = 1
-	}
-	return t
-}()
+func word(s []byte, at int) uint64 { return binary.LittleEndian.Uint64(s[at:]) }
 
-func lowerHex(s []byte) bool {
-	all := uint8(1)
-	for _, c := range s {
-		all &= hexDigit[c]
-	}
-	return all != 0
-}
-
-func zeros(s []byte) bool {
-	for _, c := range s {
-		if c != '0' {
-			return false
-		}
-	}
-	return true
+// hexWord says that all eight bytes of a word are 0-9 or a-f. Each byte is held against the four limits at once: with
+// the high bits out of the way an addition carries into a byte's own high bit exactly from the limit on.
+func hexWord(w uint64) bool {
+	const (
+		each = 0x0101010101010101
+		high = 0x80 * each
+	)
+	from0 := w + (0x80-'0')*each
+	past9 := w + (0x80-'9'-1)*each
+	fromA := w + (0x80-'a')*each
+	pastF := w + (0x80-'f'-1)*each
+	return w&high == 0 && (from0&^past9|fromA&^pastF)&high == high
 }
 
 // noID says that a value stands for the absence of an id: loggers write nil, empty text, 0, zeros, -, N/A or null where
@@ -79,4 +89,13 @@ func isBlank(text []byte) bool {
 		return true
 	}
 	return false
+}
+
+func zeros(s []byte) bool {
+	for _, c := range s {
+		if c != '0' {
+			return false
+		}
+	}
+	return true
 }
