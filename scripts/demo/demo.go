@@ -33,7 +33,8 @@ type demo struct {
 	check   *kafkacheck.Checker
 	written *loggen.Generator
 
-	calm kafkacheck.Latency // before the first fault
+	calm  kafkacheck.Latency // before the first fault
+	shown uint64             // records at the last progress line
 
 	mu     sync.Mutex
 	sample []byte // one record, enriched
@@ -192,7 +193,6 @@ func (d *demo) showProgress() (stop func()) {
 		defer close(done)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		var last uint64
 		for {
 			select {
 			case <-quit:
@@ -200,8 +200,8 @@ func (d *demo) showProgress() (stop func()) {
 			case <-tick.C:
 			}
 			p := d.check.Progress()
-			d.say("written %7d   in Kafka %7d   %+6d/s   on the way %d", p.Written, p.InKafka, p.Records-last, p.Missing)
-			last = p.Records
+			d.say("written %7d   in Kafka %7d   %+6d/s   on the way %d", p.Written, p.InKafka, p.Records-d.shown, p.Missing)
+			d.shown = p.Records
 		}
 	}()
 	return func() { close(quit); <-done }
