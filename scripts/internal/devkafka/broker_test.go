@@ -31,7 +31,7 @@ func start(t *testing.T, cfg Config) *Broker {
 
 func client(t *testing.T, b *Broker, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()))...)
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()), kgo.MetadataMinAge(50*time.Millisecond))...)
 	if err != nil {
 		t.Fatal(err)
 	}

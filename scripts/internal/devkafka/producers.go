@@ -1,7 +1,6 @@
 package devkafka
 
 import (
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -106,17 +105,22 @@ func forgetSavedProducers(dir string) error {
 // partitionWindows reads the headers of all batches of a partition, in order,
 // and returns the window of every producer.
 func partitionWindows(dir string) (map[int64]*windowJSON, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.dat"))
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	base := func(name string) int64 {
-		n, _ := strconv.ParseInt(strings.TrimSuffix(filepath.Base(name), ".dat"), 10, 64)
-		return n
+	var bases []int64 // a segment's name is its first offset
+	for _, f := range files {
+		if name, ok := strings.CutSuffix(f.Name(), ".dat"); ok {
+			if base, err := strconv.ParseInt(name, 10, 64); err == nil {
+				bases = append(bases, base)
+			}
+		}
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(base(a), base(b)) })
+	slices.Sort(bases)
 	windows := map[int64]*windowJSON{}
-	for _, name := range names {
+	for _, base := range bases {
+		name := filepath.Join(dir, strconv.FormatInt(base, 10)+".dat")
 		if err := segmentWindows(name, windows); err != nil {
 			return nil, fmt.Errorf("segment %s: %w", name, err)
 		}

@@ -159,3 +159,36 @@ func TestCutSegment(t *testing.T) {
 		}
 	}
 }
+
+// A long log has several segments, named by their first offset: 10 comes after
+// 2.
+func TestSegmentsAreReadInOrder(t *testing.T) {
+	dir := t.TempDir()
+	topics := []Topic{{"logs", 1}}
+	b := start(t, Config{Dir: dir, Topics: topics})
+	p := newRawProducer(t, b)
+	const n = 12
+	for seq := range int32(n) {
+		if _, err := p.send(b, seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir = kill(t, dir)
+	part := dir + "/partitions/logs-0/"
+	log, err := os.ReadFile(part + "0.dat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := len(log) / n
+	for name, cut := range map[string][]byte{"0": log[:2*size], "2": log[2*size : 10*size], "10": log[10*size:]} {
+		if err := os.WriteFile(part+name+".dat", cut, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b = start(t, Config{Dir: dir, Topics: topics})
+	for _, seq := range []int32{7, 11, 12} { // the oldest and the youngest of five, and a new one
+		if off, err := p.send(b, seq); off != int64(seq) || err != nil {
+			t.Errorf("sequence %d: offset %d, %v", seq, off, err)
+		}
+	}
+}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Streams are the names of all streams, in the order of their files'
-// documentation. The file of a stream is its name with ".log" behind it.
+// Streams are the names of all streams. The file of a stream is its name with
+// ".log" behind it.
 var Streams = []string{"zap", "slog", "logrus", "gin", "nginx", "pipe", "java"}
 
 // Config says what to write. The zero value of every field but Dir is usable.

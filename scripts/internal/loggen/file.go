@@ -19,12 +19,13 @@ type logFile struct {
 
 func openLog(path string) (*logFile, error) {
 	l := &logFile{path: path, next: 1}
-	old, err := filepath.Glob(path + ".*")
+	old, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range old {
-		if n, err := strconv.Atoi(strings.TrimPrefix(name, path+".")); err == nil && n >= l.next {
+	for _, e := range old {
+		number, ok := strings.CutPrefix(e.Name(), filepath.Base(path)+".")
+		if n, err := strconv.Atoi(number); ok && err == nil && n >= l.next {
 			l.next = n + 1
 		}
 	}

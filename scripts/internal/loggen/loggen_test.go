@@ -98,7 +98,7 @@ func TestRotationLosesAndSplitsNothing(t *testing.T) {
 // A second run in the same folder goes on where the first ended: it appends,
 // and its rotated files do not replace those of the first.
 func TestSecondRun(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a [b]*") // no pattern
 	cfg := Config{Dir: dir, Streams: []string{"java"}, Count: 50, RotateEvery: 20}
 	generate(t, cfg)
 	cfg.StartSeq = 51
