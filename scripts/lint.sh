@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Runs every check that needs no test to run, all of them also when one fails,
+# and names at the end the ones that did.
+set -euo pipefail
+CDPATH="" cd -- "$(dirname -- "$0")/.."
+# shellcheck source=scripts/say.sh
+source scripts/say.sh
+
+STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# formatted fails when gofmt would change a file, and says which.
+formatted() {
+	local files
+	files=$(gofmt -l plugins shared scripts) || return 1
+	[[ -z $files ]] || { echo "gofmt would change:"; echo "$files"; return 1; }
+}
+
+rules() { (cd scripts && go run ./lint ..); }
+
+# modules COMMAND... runs it in both Go modules.
+modules() {
+	local status=0
+	"$@" ./... || status=1
+	(cd scripts && "$@" ./...) || status=1
+	return "$status"
+}
+
+# staticcheck reads packages as the compiler that built it does, so that each
+# Go version has its own. Built once, into the cache folder.
+staticcheck() {
+	local home bin log
+	home=$CACHE/${STATICCHECK##*/}-$(go env GOVERSION)
+	bin=$home/staticcheck
+	if [[ ! -x $bin ]]; then
+		lock staticcheck "it builds staticcheck"
+	fi
+	if [[ ! -x $bin ]]; then
+		log=$CACHE/staticcheck.log
+		: >"$log"
+		# go install replaces the file by a rename.
+		run_stage "build $STATICCHECK" "$log" env GOBIN="$home" GOFLAGS= go install "$STATICCHECK"
+	fi
+	modules "$bin"
+}
+
+shell_scripts() {
+	if ! command -v shellcheck >/dev/null; then
+		say "  shellcheck is not installed: shell scripts not checked (Debian package shellcheck)"
+		return
+	fi
+	shellcheck -x scripts/*.sh .ci/run
+}
+
+need_cache
+failed=()
+# check NAME COMMAND... runs a check in a process of its own, so that one that
+# ends itself does not end the others.
+check() {
+	local name=$1 start=$SECONDS
+	shift
+	if ("$@"); then
+		say "  $name: ok ($(elapsed "$start"))"
+	else
+		say "  $name: FAILED ($(elapsed "$start"))"
+		failed+=("$name")
+	fi
+}
+check gofmt formatted
+check rules rules
+check vet modules go vet
+check staticcheck staticcheck
+check shellcheck shell_scripts
+if ((${#failed[@]} > 0)); then fail "lint: ${failed[*]}"; fi
