@@ -32,7 +32,7 @@ func (r *Reader) damage(b []byte, why Reason) {
 	n, _, ok := r.walk(b)
 	switch {
 	case !ok:
-		n = 1 + r.findEvent(b[1:])
+		n = r.findEvent(b)
 		why = Malformed
 		if n == len(b) {
 			if _, _, s := walk(b, math.MaxUint64); s == short {
@@ -57,13 +57,23 @@ func (r *Reader) damage(b []byte, why Reason) {
 }
 
 // findEvent is the offset in b of the first complete event that could be one of the host's, len(b) where there is none.
+// It does not look at the start of b, where malformed bytes begin.
+//
+// The header of a modern event is an array of a time and a map too: behind the head of another pair that is what it is,
+// not an event of the old form. Otherwise a chunk cut between header and body would end in a record that nobody wrote.
 func (r *Reader) findEvent(b []byte) int {
-	for i, c := range b {
-		switch c {
+	inner := pairHeader(b)
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
 		case 0x92, 0xdc, 0xdd:
-			if r.plausible(b[i:]) {
+			n := pairHeader(b[i:])
+			if n == 0 {
+				continue
+			}
+			if isOld := pairHeader(b[i+n:]) == 0; !(isOld && i == inner) && r.plausible(b[i:]) {
 				return i
 			}
+			inner = i + n
 		}
 	}
 	return len(b)
