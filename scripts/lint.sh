@@ -21,7 +21,7 @@ rules() { (cd scripts && go run ./lint ..); }
 modules() {
 	local status=0
 	"$@" ./... || status=1
-	(cd scripts && "$@" ./...) || status=1
+	(cd scripts && "$@" ./...) || { status=1; say "  (paths without a leading plugins/ or shared/ are below scripts/)"; }
 	return "$status"
 }
 
@@ -35,8 +35,7 @@ staticcheck() {
 		lock staticcheck "it builds staticcheck"
 	fi
 	if [[ ! -x $bin ]]; then
-		log=$CACHE/staticcheck.log
-		: >"$log"
+		log=$(new_log staticcheck)
 		# go install replaces the file by a rename.
 		run_stage "build $STATICCHECK" "$log" env GOBIN="$home" GOFLAGS= go install "$STATICCHECK"
 	fi

@@ -48,8 +48,7 @@ need_packages() {
 	# Whoever held the lock may have installed the same.
 	missing=$(missing_packages "$1")
 	if [[ -z $missing ]]; then return; fi
-	log=$CACHE/apt.log
-	: >"$log"
+	log=$(new_log apt)
 	export DEBIAN_FRONTEND=noninteractive
 	run_stage "apt-get update" "$log" apt-get "${options[@]}" update
 	# shellcheck disable=SC2086 # a list of names

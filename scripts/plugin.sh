@@ -10,23 +10,21 @@ CDPATH="" cd -- "$(dirname -- "$0")/.."
 # shellcheck source=scripts/say.sh
 source scripts/say.sh
 
-folder=$1 result=$2 version=$3 start=$SECONDS
+folder=$1 result=$2 version=$3
 mkdir -p "$(dirname "$result")"
 # On the same file system as the result, and away from others' builds; the C
 # header that -buildmode=c-shared writes beside the library goes with it.
 work=$(mktemp -d "$(dirname "$result")/.build.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'stop_stage; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
+log=$(new_log "build-${folder##*/}")
 
 # No VCS stamp by go: the version is stamped here, and git refuses to answer in
 # a checkout that belongs to someone else.
-go build -buildmode=c-shared -buildvcs=false -trimpath \
+run_stage "$result $version" "$log" \
+	go build -buildmode=c-shared -buildvcs=false -trimpath \
 	-ldflags "-s -w -X main.version=$version" \
 	-o "$work/plugin.so" "./$folder"
 chmod 0755 "$work/plugin.so"
-if cmp -s "$work/plugin.so" "$result"; then
-	say "  $result $version: unchanged ($(elapsed "$start"))"
-else
-	mv -f "$work/plugin.so" "$result"
-	say "  $result $version: $(elapsed "$start")"
-fi
+mv -f "$work/plugin.so" "$result"
+rm -f "$log"

@@ -43,13 +43,22 @@ lock() {
 	fi
 }
 
+# new_log NAME prints the path of a new, empty log of this run; logs of last week
+# are removed.
+new_log() {
+	need_cache
+	mkdir -p "$CACHE/logs"
+	find "$CACHE/logs" -name '*.log' -mtime +7 -delete
+	mktemp "$CACHE/logs/$1-XXXXXX.log"
+}
+
 # run_stage LABEL LOG COMMAND... runs COMMAND with its output appended to LOG,
-# shows that it lives (a ticking line on a terminal, a plain line every 10 s
-# elsewhere), and ends the script with the log's last 20 lines when it fails.
+# shows that it lives (a ticking line on a terminal, a plain line after 2 s and
+# every 10 s elsewhere), and ends the script with the log's last 20 lines when
+# the command fails.
 run_stage() {
-	local label=$1 log=$2 start=$SECONDS shown=$SECONDS status=0 note
+	local label=$1 log=$2 start=$SECONDS shown=$((SECONDS - 8)) status=0 note
 	shift 2
-	if [[ ! -t 2 ]]; then say "  $label ..."; fi
 	"$@" >>"$log" 2>&1 </dev/null &
 	STAGE_PID=$!
 	while kill -0 "$STAGE_PID" 2>/dev/null; do

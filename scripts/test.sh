@@ -7,7 +7,7 @@
 #   test.sh e2e        the .so files in bin/ inside real Fluent Bits
 #
 # The time limits are the CI budgets; they stop a test that hangs, with the
-# stacks of all goroutines.
+# stacks of all goroutines. End to end, each Fluent Bit has a budget of its own.
 set -euo pipefail
 CDPATH="" cd -- "$(dirname -- "$0")/.."
 # shellcheck source=scripts/say.sh
@@ -31,18 +31,17 @@ unit() {
 # e2e writes everything to a log and shows what matters: which test ran how
 # long, what it had to leave out, and the runner's closing lines.
 e2e() {
-	local log status=0 hosts
+	local log status=0 hosts count
 	hosts=$(scripts/fluent-bit.sh)
+	count=$(wc -l <<<"$hosts")
 	FLUENT_BIT=$(paste -sd: <<<"$hosts")
 	export FLUENT_BIT
-	mkdir -p "$CACHE/logs"
-	find "$CACHE/logs" -name 'e2e-*.log' -mtime +7 -delete
-	log=$(mktemp "$CACHE/logs/e2e-XXXXXX.log")
+	log=$(new_log e2e)
 	say "the whole output: $log"
-	(cd scripts && go test -count=1 -v -timeout 5m ./e2e/...) 2>&1 | tee "$log" | awk '
+	(cd scripts && go test -count=1 -v -timeout $((5 * count))m ./e2e/...) 2>&1 | tee "$log" | awk '
 		/^=== / { said = ""; next }
 		/^ *--- SKIP/ { printf "%s", said }
-		/^ *--- / || /^(ok|FAIL|panic:|#|\?)/ { print; said = ""; fflush(); next }
+		/^ *--- / || /^(ok|FAIL|panic:|e2e:|#|\?)/ { print; said = ""; fflush(); next }
 		{ said = said $0 "\n" }' || status=$?
 	if ((status != 0)); then
 		say "the last lines of $log:"
