@@ -30,10 +30,11 @@ add)
 		echo "[PLUGINS]"
 		# Without DESTDIR: the paths as they will be on the machine.
 		for file in "$@"; do echo "    Path $lib/${file##*/}"; done
-	} >"$root$list.new"
+	} | install -m 0644 /dev/stdin "$root$list.new"
 	mv -f "$root$list.new" "$root$list"
 	say "$root$list"
-	say "to load them: 'Plugins_File $list' in [SERVICE], or copy its Path lines into the list that you have"
+	# Fluent Bit reads every Plugins_File of [SERVICE], from 1.8 to 5.1.
+	say "to load them, add to [SERVICE], beside the Plugins_File that is there: Plugins_File $list"
 	;;
 remove)
 	for file in "$@"; do rm -f "$root$lib/${file##*/}"; done

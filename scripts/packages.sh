@@ -30,11 +30,24 @@ missing_packages() {
 	echo "${list[*]}"
 }
 
+# update_lists waits while something else (unattended-upgrades on a fresh machine)
+# holds apt's lists: DPkg::Lock::Timeout covers only the lock of dpkg.
+update_lists() {
+	local tries out
+	for tries in {1..60}; do
+		out=$(apt-get -o Acquire::Retries=3 update 2>&1) && return
+		echo "$out"
+		[[ $out == *lock* ]] || return 1
+		echo "try $tries: the package lists are locked"
+		sleep 5
+	done
+	return 1
+}
+
 # need_packages build|fluent-bit PURPOSE installs what is missing when root,
 # and otherwise ends with one line to copy. It says what before it does it.
 need_packages() {
 	local missing log
-	local options=(-o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
 	missing=$(missing_packages "$1")
 	if [[ -z $missing ]]; then return; fi
 	if ! has apt-get; then
@@ -50,7 +63,8 @@ need_packages() {
 	if [[ -z $missing ]]; then return; fi
 	log=$(new_log apt)
 	export DEBIAN_FRONTEND=noninteractive
-	run_stage "apt-get update" "$log" apt-get "${options[@]}" update
+	run_stage "apt-get update" "$log" update_lists
 	# shellcheck disable=SC2086 # a list of names
-	run_stage "apt-get install" "$log" apt-get "${options[@]}" install -y --no-install-recommends $missing
+	run_stage "apt-get install" "$log" apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
+		install -y --no-install-recommends $missing
 }
