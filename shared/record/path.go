@@ -2,7 +2,6 @@ package record
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,9 +16,7 @@ import (
 //	$a.b              the same
 //	$.a.b             "b" inside "a", never the field "a.b"
 //	$a['b.c'][0]      the first element of the array "b.c" inside "a"; also in double quotes
-//	$['odd name']     a field whose name needs quotes
-//
-// Inside quotes the quote itself is written twice, as Fluent Bit does it: $a['it”s'].
+//	$['it''s']        a field whose name needs quotes; a quote inside them is written twice, as in Fluent Bit
 type Path struct {
 	text  string
 	steps []step
@@ -34,108 +31,130 @@ type step struct {
 	index int // -1 for a key
 }
 
-// maxIndex bounds what a path may ask for; msgpack arrays are no longer.
-const maxIndex = 1<<32 - 1
-
 // ParsePath reads the forms that Path shows. The error says what is wrong, at which character, and what is allowed.
 func ParsePath(s string) (Path, error) {
+	in := pathParser{s: s}
 	p := Path{text: s}
-	wrong := func(at int, format string, args ...any) (Path, error) {
-		return Path{}, fmt.Errorf("field path %q, character %d: %s; examples: status, $.http.status, $labels['app.name'], $items[0]",
-			s, at+1, fmt.Sprintf(format, args...))
+	dollar := in.skip('$')
+	strict := dollar && in.sees('.')
+	if !strict && !(dollar && in.sees('[')) {
+		p.steps = append(p.steps, in.name())
+		p.dots = 1
 	}
-	rest, dollar := strings.CutPrefix(s, "$")
-	at := len(s) - len(rest)
-	if rest == "" {
-		return wrong(at, "the name of a field is missing")
-	}
-	strict := dollar && rest[0] == '.'
-	named := !strict // the next thing is a name without a dot before it
-	if dollar && rest[0] == '[' {
-		named = false
-	}
-	for first := true; at < len(s); first = false {
+	for in.err == nil && in.at < len(s) {
 		switch {
-		case named || s[at] == '.':
-			if !named {
-				at++
-			}
-			named = false
-			end := at
-			for end < len(s) && !strings.ContainsRune(".[]'\"", rune(s[end])) && s[end] > ' ' && s[end] != 0x7f {
-				end++
-			}
-			if end == at {
-				if at == len(s) {
-					return wrong(at, "the name of a field is missing")
-				}
-				return wrong(at, "%q cannot begin a name; quote it: $['…']", s[at:at+1])
-			}
-			if end < len(s) && s[end] != '.' && s[end] != '[' {
-				return wrong(end, "%q cannot stand in a name; quote the name: $['…']", s[end:end+1])
-			}
-			p.steps = append(p.steps, step{key: s[at:end], index: -1})
-			if !strict && p.dots == len(p.steps)-1 {
+		case in.skip('.'):
+			if !strict && p.dots == len(p.steps) {
 				p.dots++
 			}
-			at = end
-		case s[at] == '[':
-			st, size, err := bracket(s[at:])
-			if err != nil {
-				return wrong(at, "%v", err)
+			p.steps = append(p.steps, in.name())
+		case in.sees('['):
+			if len(p.steps) == 0 && !in.quoted() {
+				in.fail(in.at, "a record is a map, not an array: expected a name in quotes")
 			}
-			if first && st.index >= 0 {
-				return wrong(at, "a record is a map, not an array: expected a name in quotes")
-			}
-			p.steps = append(p.steps, st)
-			at += size
+			p.steps = append(p.steps, in.bracket())
 		default:
-			return wrong(at, "expected . or [, not %q", s[at:at+1])
+			in.fail(in.at, "expected . or [, not %q", s[in.at:in.at+1])
 		}
 	}
-	if p.dots > 1 {
-		names := make([]string, p.dots)
-		for i := range names {
-			names[i] = p.steps[i].key
-		}
-		p.dotted = strings.Join(names, ".")
-	} else {
+	if in.err != nil {
+		return Path{}, in.err
+	}
+	if p.dots < 2 || strict {
 		p.dots = 0
+		return p, nil
 	}
+	names := make([]string, p.dots)
+	for i := range names {
+		names[i] = p.steps[i].key
+	}
+	p.dotted = strings.Join(names, ".")
 	return p, nil
 }
 
-// bracket reads ['name'], ["name"] or [3] at the start of s.
-func bracket(s string) (st step, size int, err error) {
-	if len(s) < 2 {
-		return st, 0, errors.New("[ is not closed")
+// pathParser reads a path from left to right, up to its first error.
+type pathParser struct {
+	s   string
+	at  int
+	err error
+}
+
+func (p *pathParser) fail(at int, format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf("field path %q, character %d: %s; examples: status, $.http.status, $labels['app.name'], $items[0]",
+			p.s, at+1, fmt.Sprintf(format, args...))
 	}
-	if q := s[1]; q == '\'' || q == '"' {
-		var key strings.Builder
-		for i := 2; i < len(s); i++ {
-			switch {
-			case s[i] != q:
-				key.WriteByte(s[i])
-			case i+1 < len(s) && s[i+1] == q:
-				key.WriteByte(q)
-				i++
-			case i+1 < len(s) && s[i+1] == ']':
-				return step{key: key.String(), index: -1}, i + 2, nil
-			default:
-				return st, 0, fmt.Errorf("expected ] after the closing quote (a quote inside a name is written twice)")
-			}
+}
+
+func (p *pathParser) sees(c byte) bool { return p.at < len(p.s) && p.s[p.at] == c }
+
+// skip steps over c if that is next.
+func (p *pathParser) skip(c byte) bool {
+	if !p.sees(c) {
+		return false
+	}
+	p.at++
+	return true
+}
+
+// quoted says whether a quote is behind the bracket that is next.
+func (p *pathParser) quoted() bool {
+	return p.at+1 < len(p.s) && (p.s[p.at+1] == '\'' || p.s[p.at+1] == '"')
+}
+
+// name reads a name without quotes, which ends before a dot or a bracket.
+func (p *pathParser) name() step {
+	start := p.at
+	for p.at < len(p.s) && strings.IndexByte(".[]'\"", p.s[p.at]) < 0 && p.s[p.at] > ' ' && p.s[p.at] != 0x7f {
+		p.at++
+	}
+	name := p.s[start:p.at]
+	switch {
+	case name == "" && p.at == len(p.s):
+		p.fail(start, "the name of a field is missing")
+	case name == "" || name[0] == '$':
+		p.fail(start, "%q cannot begin a name; quote it: $['…']", p.s[start:start+1])
+	case p.at < len(p.s) && !p.sees('.') && !p.sees('['):
+		p.fail(p.at, "%q cannot stand in a name; quote the name: $['…']", p.s[p.at:p.at+1])
+	}
+	return step{key: name, index: -1}
+}
+
+// bracket reads ['name'], ["name"] or [3].
+func (p *pathParser) bracket() step {
+	start := p.at
+	if !p.quoted() {
+		end := strings.IndexByte(p.s[start:], ']')
+		if end < 0 {
+			p.fail(start, "[ is not closed")
+			return step{}
 		}
-		return st, 0, errors.New("the quote is not closed")
+		p.at = start + end + 1
+		text := p.s[start+1 : p.at-1]
+		n, err := strconv.ParseUint(text, 10, 32) // msgpack arrays are no longer
+		if err != nil {
+			p.fail(start, "[%s] is neither a quoted name nor an index of 0 or more", text)
+		}
+		return step{index: int(n)}
 	}
-	end := strings.IndexByte(s, ']')
-	if end < 0 {
-		return st, 0, errors.New("[ is not closed")
+	quote := p.s[start+1]
+	var key strings.Builder
+	for p.at += 2; p.at < len(p.s); p.at++ {
+		if !p.skip(quote) {
+			key.WriteByte(p.s[p.at])
+			continue
+		}
+		if p.skip(']') {
+			return step{key: key.String(), index: -1}
+		}
+		if !p.sees(quote) {
+			p.fail(p.at, "expected ] after the closing quote (a quote inside a name is written twice)")
+			return step{}
+		}
+		key.WriteByte(quote)
 	}
-	n, err := strconv.ParseUint(s[1:end], 10, 64)
-	if err != nil || n > maxIndex {
-		return st, 0, fmt.Errorf("[%s] is neither a quoted name nor an index of 0 or more", s[1:end])
-	}
-	return step{index: int(n)}, end + 1, nil
+	p.fail(start, "the quote is not closed")
+	return step{}
 }
 
 // String is the path as it was given to ParsePath.

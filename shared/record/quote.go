@@ -20,10 +20,6 @@ func escapes(w uint64) uint64 {
 	return ((w - 0x20*ones) | (quote - ones) | (slash - ones)) &^ w & highs
 }
 
-// appendString appends s as a JSON string. Each byte that is not part of valid UTF-8 becomes U+FFFD. s may stand in
-// dst itself.
-func appendString(dst, s []byte) []byte { return appendText(dst, s, 0, len(s)) }
-
 // suspect has the top bit set of a byte of w that is not ASCII or that escapes would mark; without the mask, so that
 // several can be joined first.
 func suspect(w uint64) uint64 {
@@ -31,6 +27,10 @@ func suspect(w uint64) uint64 {
 	slash := w ^ '\\'*ones
 	return (w - 0x20*ones) | (quote - ones) | (slash - ones) | w
 }
+
+// appendString appends s as a JSON string. Each byte that is not part of valid UTF-8 becomes U+FFFD. s may stand in
+// dst itself.
+func appendString(dst, s []byte) []byte { return appendText(dst, s, 0, len(s)) }
 
 // appendText is appendString of b[from:to]. It looks at 8 bytes at a time, and stores them at the same time. That these
 // may reach past to inside b, and past the end of the string inside the room of dst, spares short strings a loop.
@@ -99,7 +99,8 @@ var safe = func() (t [256]bool) {
 	return t
 }()
 
-// appendEscaped is appendString for what has something to replace. It copies runs of what may stand as it is, and writes the rest one by one.
+// appendEscaped is appendString for what has something to replace. It copies runs of what may stand as it is, and writes
+// the rest one by one.
 func appendEscaped(dst, s []byte) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')

@@ -246,7 +246,10 @@ func (v Value) ParseFloat() (f float64, ok bool) {
 	}
 	// strconv keeps the string only in an error, and copies it there.
 	f, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 64)
-	return f, err == nil
+	if err != nil {
+		return 0, false
+	}
+	return f, true
 }
 
 // isDecimal matches [+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?, so that strconv sees only what it will take: its errors
@@ -285,8 +288,8 @@ func isDecimal(s []byte) bool {
 }
 
 // AppendText appends the value as a label or a message key shows it: text as it is (not checked to be UTF-8), numbers
-// in their shortest form (200, not 200.000000), true and false, maps, arrays and ext as JSON, and nothing at all for nil
-// and for damage.
+// in their shortest form (200, not 200.000000), true and false, the text of a time, maps, arrays and other ext as JSON,
+// and nothing at all for nil and for damage.
 func (v Value) AppendText(dst []byte) []byte {
 	switch v.Type() {
 	case Nil:
@@ -295,19 +298,23 @@ func (v Value) AppendText(dst []byte) []byte {
 		text, _ := v.Text()
 		return append(dst, text...)
 	case Float:
-		if f, single, ok := v.float(); ok {
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				return strconv.AppendFloat(dst, f, 'g', -1, 64) // NaN, +Inf, -Inf
-			}
-			return appendFloat(dst, f, single)
+		f, single, ok := v.float()
+		switch {
+		case !ok:
+			return dst
+		case math.IsNaN(f) || math.IsInf(f, 0):
+			return strconv.AppendFloat(dst, f, 'g', -1, 64) // NaN, +Inf, -Inf, as Prometheus has them
 		}
-		return dst
-	case Bool:
-		b, _ := v.Bool()
-		return strconv.AppendBool(dst, b)
+		return appendFloat(dst, f, single)
 	}
-	if n, ok := chunk.Skip(v); !ok || n == 0 {
+	if _, ok := chunk.Skip(v); !ok {
 		return dst
 	}
-	return AppendJSON(dst, v)
+	start := len(dst)
+	dst = AppendJSON(dst, v)
+	if dst[start] == '"' { // a time
+		copy(dst[start:], dst[start+1:len(dst)-1])
+		dst = dst[:len(dst)-2]
+	}
+	return dst
 }
