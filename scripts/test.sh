@@ -28,6 +28,16 @@ unit() {
 	return "$status"
 }
 
+# failures LOG prints what the failed tests of a `go test -v` run wrote, 60 lines
+# each, and the first stacks of a panic or a timeout.
+failures() {
+	awk 'NR == FNR { if ($1 == "---" && $2 == "FAIL:") bad[$3]; next }
+		/^=== (RUN|NAME|CONT|PAUSE)/ { test = $3; next }
+		/^ *--- / { next }
+		/^panic:/ { panicked = 60 }
+		panicked-- > 0 || (test in bad && said[test]++ < 60)' "$1" "$1"
+}
+
 # e2e writes everything to a log and shows what matters: which test ran how
 # long, what it had to leave out, and the runner's closing lines.
 e2e() {
@@ -44,8 +54,8 @@ e2e() {
 		/^ *--- / || /^(ok|FAIL|panic:|e2e:|#|\?)/ { print; said = ""; fflush(); next }
 		{ said = said $0 "\n" }' || status=$?
 	if ((status != 0)); then
-		say "the last lines of $log:"
-		tail -n 60 "$log" >&2
+		say "what the failed tests said (whole output: $log):"
+		failures "$log" >&2
 	fi
 	return "$status"
 }
