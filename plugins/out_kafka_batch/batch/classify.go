@@ -1,0 +1,129 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// verdict is what an answer to a produce request, or its absence, means for the batch.
+type verdict uint8
+
+const (
+	acked        verdict = iota
+	resend               // the same bytes again
+	resendStale          // the same, with fresh metadata: the leader is another one, or not known
+	corrupt              // the same bytes again, after some times split
+	newProducer          // the same records under a new producer id, from sequence 0; only here can a duplicate arise
+	split                // too large: in halves, down to the single record
+	isolate              // some record is invalid: find it
+	newTime              // the timestamp is refused: the records it concerns again with the present time
+	operatorCase         // an operator's to mend: the same bytes again, until somebody does
+	unknownCode          // not expected: the same bytes again, counted
+)
+
+var verdictNames = [...]string{"acked", "resend", "resend, stale metadata", "corrupt", "new producer", "split", "isolate",
+	"new time", "operator", "unknown"}
+
+func (v verdict) String() string { return verdictNames[v] }
+
+// produceVerdicts is for error codes of a partition in a produce response. What is not in it is unknownCode: brokers
+// invent codes, and dropping records for one that they will document tomorrow would be a loss.
+var produceVerdicts = map[kafka.Error]verdict{
+	0:                              acked,
+	kafka.DuplicateSequenceNumber:  acked, // 46: an earlier attempt arrived
+	kafka.InvalidMessage:           corrupt,
+	kafka.RequestTimedOut:          resend,
+	kafka.NotEnoughReplicas:        resend,
+	kafka.KafkaStorageError:        resendStale, // 56: the disk failed, another replica will lead
+	kafka.ThrottlingQuotaExceeded:  resend,
+	kafka.UnknownTopicOrPartition:  resendStale,
+	kafka.LeaderNotAvailable:       resendStale,
+	kafka.NotLeaderForPartition:    resendStale,
+	kafka.BrokerNotAvailable:       resendStale,
+	kafka.ReplicaNotAvailable:      resendStale,
+	kafka.NetworkException:         resendStale,
+	kafka.FencedLeaderEpoch:        resendStale,
+	kafka.UnknownLeaderEpoch:       resendStale,
+	kafka.UnknownTopicID:           resendStale,
+	kafka.InconsistentTopicID:      resendStale,
+	kafka.OutOfOrderSequenceNumber: newProducer, // 45
+	kafka.InvalidProducerEpoch:     newProducer, // 47
+	kafka.InvalidProducerIDMapping: newProducer, // 49
+	kafka.UnknownProducerId:        newProducer, // 59
+	kafka.ProducerFenced:           newProducer, // 90: a definite refusal that no resending cures
+	kafka.MessageSizeTooLarge:      split,       // 10
+	kafka.RecordListTooLarge:       split,       // 18
+	kafka.InvalidRecord:            isolate,     // 87
+	kafka.InvalidTimestamp:         newTime,     // 32
+
+	kafka.NotEnoughReplicasAfterAppend: resend, // the same sequence makes the second append a duplicate
+
+	// The topic is a matter of configuration here, so its name is not the record's fault.
+	kafka.InvalidTopic:                       operatorCase,
+	kafka.InvalidRequiredAcks:                operatorCase,
+	kafka.TopicAuthorizationFailed:           operatorCase,
+	kafka.GroupAuthorizationFailed:           operatorCase,
+	kafka.ClusterAuthorizationFailed:         operatorCase,
+	kafka.UnsupportedSASLMechanism:           operatorCase,
+	kafka.IllegalSASLState:                   operatorCase,
+	kafka.UnsupportedVersion:                 operatorCase,
+	kafka.InvalidConfiguration:               operatorCase,
+	kafka.InvalidRequest:                     operatorCase,
+	kafka.UnsupportedForMessageFormat:        operatorCase,
+	kafka.PolicyViolation:                    operatorCase,
+	kafka.TransactionalIDAuthorizationFailed: operatorCase,
+	kafka.SecurityDisabled:                   operatorCase,
+	kafka.BrokerAuthorizationFailed:          operatorCase,
+	kafka.SASLAuthenticationFailed:           operatorCase,
+	kafka.DelegationTokenAuthDisabled:        operatorCase,
+	kafka.DelegationTokenNotFound:            operatorCase,
+	kafka.DelegationTokenOwnerMismatch:       operatorCase,
+	kafka.DelegationTokenRequestNotAllowed:   operatorCase,
+	kafka.DelegationTokenAuthorizationFailed: operatorCase,
+	kafka.DelegationTokenExpired:             operatorCase,
+	kafka.UnsupportedCompressionType:         operatorCase, // 76
+	kafka.PrincipalDeserializationFailure:    operatorCase,
+}
+
+// classify is produceVerdicts with its default.
+func classify(code int16) verdict {
+	if v, ok := produceVerdicts[kafka.Error(code)]; ok {
+		return v
+	}
+	return unknownCode
+}
+
+// failure is why a request to a broker brought no answer.
+type failure uint8
+
+const (
+	failNetwork  failure = iota // the request may have been executed
+	failStale                   // it was not sent: the metadata names no leader for it
+	failOperator                // it was not sent: the broker turns this client away
+)
+
+// classifyError is for what kafka-go returns instead of a response. Before a broker was reached for the first time it
+// says "topic not found", so that those are never final.
+func classifyError(err error) failure {
+	for _, stale := range []error{protocol.ErrNoTopic, protocol.ErrNoPartition, protocol.ErrNoLeader, kafka.BrokerNotAvailable} {
+		if errors.Is(err, stale) {
+			return failStale
+		}
+	}
+	var code kafka.Error
+	if errors.As(err, &code) && classify(int16(code)) == operatorCase {
+		return failOperator
+	}
+	return failNetwork
+}
+
+// explain is the text of a code for a log line.
+func explain(code int16) string {
+	if title := kafka.Error(code).Title(); title != "" {
+		return title
+	}
+	return fmt.Sprintf("error code %d", code)
+}

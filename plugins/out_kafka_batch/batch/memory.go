@@ -1,0 +1,85 @@
+package batch
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// Buffers come in classes of 4 KiB, 16 KiB … 4 MiB, so that a partition with a small batch does not hold the buffer
+// that a large one left in the pool. What is larger is not pooled.
+const (
+	minClassBits = 12
+	classes      = 6
+)
+
+var bufferPools [classes]sync.Pool
+
+// class is the smallest class whose buffers hold n bytes; classes or more where none does.
+func class(n int) int {
+	if n <= 1<<minClassBits {
+		return 0
+	}
+	return (bits.Len(uint(n-1)) - minClassBits + 1) / 2
+}
+
+// getBuffer returns an empty slice with room for n bytes.
+func getBuffer(n int) []byte {
+	c := class(n)
+	if c >= classes {
+		return make([]byte, 0, n)
+	}
+	if b, ok := bufferPools[c].Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 1<<(minClassBits+2*c))
+}
+
+// putBuffer gives a buffer back. The caller must not use it, or anything that was cut from it, again.
+func putBuffer(b []byte) {
+	c := class(cap(b))
+	if c >= classes {
+		return
+	}
+	if cap(b) != 1<<(minClassBits+2*c) {
+		c-- // holds all of a smaller class only
+	}
+	if c >= 0 {
+		bufferPools[c].Put(&b)
+	}
+}
+
+// grow returns b with room for n more bytes, in a buffer of the next fitting class.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	g := append(getBuffer(len(b)+n), b...)
+	putBuffer(b)
+	return g
+}
+
+// memory counts the bytes of records that were taken and are not yet resolved. Safe for concurrent use.
+type memory struct {
+	max  int64
+	used atomic.Int64
+}
+
+// full tells that nothing more is taken.
+func (m *memory) full() bool { return m.used.Load() >= m.max }
+
+// reserve takes n bytes, or tells that they do not fit. What is larger than the whole is taken when nothing else is
+// there: it could never be delivered otherwise.
+func (m *memory) reserve(n int64) bool {
+	for {
+		used := m.used.Load()
+		if used > 0 && used+n > m.max {
+			return false
+		}
+		if m.used.CompareAndSwap(used, used+n) {
+			return true
+		}
+	}
+}
+
+func (m *memory) release(n int64) { m.used.Add(-n) }

@@ -1,0 +1,121 @@
+package batch
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
+
+	"flbgo/shared/record"
+)
+
+// A record id is 128 bits, sent as 32 hex digits: two XXH64 of the same input with the seeds idSeeds, big endian, the
+// first one in front. The input, with every integer big endian and every text preceded by its length as a UINT32, is
+//
+//	UINT8 1, host name, path, INT64 offset, INT64 seconds, UINT32 ns, body     where the record says which file it is from
+//	UINT8 2, tag, INT64 seconds, UINT32 ns, body                               elsewhere; then INT32 n, if n > 0
+//
+// with body the record's raw msgpack and n the number of records before it in its chunk for which all of that is equal.
+//
+// In the first form path is the file's name without what rotation appends (app.log.1 and app.log-20261120 are app.log),
+// and body is without the value of the path field: a file that was renamed while the host was down is read again under
+// its new name, and its records must keep their ids. Event time and body are part of it because the offset starts over
+// in the file that is created anew.
+//
+// Ids are compared across processes, versions and machines, so all of this is a format: changing it makes every record
+// that is sent again a new one. XXH64 is fast and no cryptographic hash; whoever writes the logs can make ids collide.
+var idSeeds = [2]uint64{0x6b61666b61, 0x6261746368}
+
+const (
+	idFromFile byte = 1
+	idFromTime byte = 2
+)
+
+const idTextLen = 32
+
+// identifier makes record ids. Not for concurrent use; reset before each chunk.
+type identifier struct {
+	host        string
+	pathField   record.Path
+	offsetField record.Path
+
+	tag    string
+	prefix []byte
+	digest xxhash.Digest
+	seen   map[[16]byte]int32 // how often, in this chunk; only ids from time
+}
+
+// reset starts a chunk.
+func (x *identifier) reset(tag string) {
+	x.tag = tag
+	clear(x.seen)
+}
+
+// append appends the id of the chunk's next record as text.
+func (x *identifier) append(dst []byte, sec int64, nsec uint32, body []byte) []byte {
+	if p, ok := x.pathField.Find(body); ok {
+		if path, ok := p.Text(); ok {
+			if o, ok := x.offsetField.Find(body); ok {
+				if offset, ok := o.Int(); ok {
+					path = beforeRotation(path)
+					b := appendText(append(x.prefix[:0], idFromFile), x.host)
+					b = append(binary.BigEndian.AppendUint32(b, uint32(len(path))), path...)
+					b = binary.BigEndian.AppendUint64(b, uint64(offset))
+					b = binary.BigEndian.AppendUint64(b, uint64(sec))
+					x.prefix = binary.BigEndian.AppendUint32(b, nsec)
+					// p is a part of body, so their distance is its place.
+					at := int(uintptr(unsafe.Pointer(unsafe.SliceData(p))) - uintptr(unsafe.Pointer(unsafe.SliceData(body))))
+					id := x.sum(body[:at], body[at+len(p):], 0)
+					return hex.AppendEncode(dst, id[:])
+				}
+			}
+		}
+	}
+	b := appendText(append(x.prefix[:0], idFromTime), x.tag)
+	b = binary.BigEndian.AppendUint64(b, uint64(sec))
+	x.prefix = binary.BigEndian.AppendUint32(b, nsec)
+	id := x.sum(body, nil, 0)
+	n := x.seen[id]
+	x.seen[id] = n + 1
+	if n > 0 {
+		id = x.sum(body, nil, n)
+	}
+	return hex.AppendEncode(dst, id[:])
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(s))), s...)
+}
+
+// beforeRotation takes off what log rotation appends to a file's name: .1, .2.1, -20261120, .2026-11-20. Those are
+// endings of digits behind a dot or a hyphen, after a name that goes on before them.
+func beforeRotation(path []byte) []byte {
+	for {
+		i := len(path)
+		for i > 0 && '0' <= path[i-1] && path[i-1] <= '9' {
+			i--
+		}
+		if i == len(path) || i < 2 || path[i-1] != '.' && path[i-1] != '-' || path[i-2] == '/' {
+			return path
+		}
+		path = path[:i-1]
+	}
+}
+
+// sum hashes prefix, the body in two parts and, unless it is 0, n.
+func (x *identifier) sum(body, rest []byte, n int32) (id [16]byte) {
+	for i, seed := range idSeeds {
+		x.digest.ResetWithSeed(seed)
+		_, _ = x.digest.Write(x.prefix)
+		_, _ = x.digest.Write(body)
+		_, _ = x.digest.Write(rest)
+		if n > 0 {
+			var b [4]byte
+			binary.BigEndian.PutUint32(b[:], uint32(n))
+			_, _ = x.digest.Write(b[:])
+		}
+		binary.BigEndian.PutUint64(id[8*i:], x.digest.Sum64())
+	}
+	return id
+}
