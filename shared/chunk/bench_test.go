@@ -19,7 +19,7 @@ func benchBody() []byte {
 	b = msgp.AppendInt(msgp.AppendString(b, "status"), 200)
 	b = msgp.AppendFloat64(msgp.AppendString(b, "duration_ms"), 12.375)
 	str("method", "POST")
-	str("path", "/api/v1/orders/8372")
+	str("path", "/api/v1/orders/")
 	b = msgp.AppendMapHeader(msgp.AppendString(b, "kubernetes"), 2)
 	str("pod", "checkout-7d9c5b")
 	str("namespace", "shop")

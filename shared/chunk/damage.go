@@ -82,8 +82,7 @@ func (r *Reader) findEvent(b []byte) int {
 // plausible says whether a complete event begins at b, with a time and a first key as senders write them. In the middle
 // of broken bytes, text or numbers may have the form of an event; a small integer as time, say, proves nothing.
 //
-// It is not inlined, and calls: a long search stays interruptible, which in a host with several Go runtimes nothing
-// else ensures.
+// Like Next it is not inlined, so that a long search can be interrupted.
 //
 //go:noinline
 func (r *Reader) plausible(b []byte) bool {

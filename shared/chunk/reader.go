@@ -48,11 +48,11 @@ func (r *Reader) Offset() int { return r.at }
 //
 // Damage costs the event that has it. A complete msgpack value that is no event is stepped over exactly; neighbours
 // that are not even arrays, mostly the remains of one broken event, are one stretch. Behind malformed bytes the walk
-// goes on where the next complete event of the host's forms begins. A stretch that looked like an event inside a broken
-// one (a chunk that was logged as text, say) is taken for one: nothing in the format could tell.
+// goes on where the next complete event of the host's forms begins. Two things nothing in the format could tell: that a
+// length which grew has swallowed the neighbours, and that what looks like an event behind malformed bytes was text.
 //
-// Time is linear in the size of the chunk, for any bytes. What honest damage can waste is far below the bound from
-// which on a Reader accepts only events of up to 128 values.
+// Time is linear in the size of the chunk, for any bytes: see budgetPerByte. It is not inlined, so that a loop over it
+// can be interrupted; in a host with several Go runtimes nothing else ensures that.
 //
 //go:noinline
 func (r *Reader) Next() Kind {

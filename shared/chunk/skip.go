@@ -50,7 +50,7 @@ const (
 	over                 // more values than the limit
 )
 
-// fixedSize is the size of a value whose first byte says it all: 1 to 33, or 0 where more has to be read.
+// fixedSize is the size of a value whose first byte says it all: 1 to 32, or 0 where more has to be read.
 var fixedSize = func() (t [256]uint8) {
 	for c := range 0x80 {
 		t[c] = 1 // positive integers

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/tinylib/msgp/msgp"
@@ -20,7 +21,7 @@ func benchBody() []byte {
 	b = msgp.AppendInt(msgp.AppendString(b, "status"), 200)
 	b = msgp.AppendFloat64(msgp.AppendString(b, "duration_ms"), 12.375)
 	str("method", "POST")
-	str("path", "/api/v1/orders/8372")
+	str("path", "/api/v1/orders/")
 	b = msgp.AppendMapHeader(msgp.AppendString(b, "kubernetes"), 2)
 	str("pod", "checkout-7d9c5b")
 	str("namespace", "shop")
@@ -36,6 +37,21 @@ func BenchmarkAppendJSON(b *testing.B) {
 		dst = AppendJSON(dst[:0], body)
 	}
 }
+
+// BenchmarkAppendJSONWide writes a record with more members than a map may have without a hash table for its keys.
+func BenchmarkAppendJSONWide(b *testing.B) {
+	body := msgp.AppendMapHeader(nil, 60)
+	for i := range 60 {
+		body = msgp.AppendString(msgp.AppendString(body, fmt.Sprintf("attributes.name_%d", i)), "value")
+	}
+	dst := AppendJSON(nil, body)
+	b.SetBytes(int64(len(dst)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = AppendJSON(dst[:0], body)
+	}
+}
+
 func BenchmarkAppendJSONFields(b *testing.B) {
 	body := benchBody()
 	dst := AppendJSON(nil, body)
