@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"unsafe"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"flbgo/shared/record"
 )
 
@@ -240,4 +242,28 @@ func (d decimal) result() (float64, outcome) {
 		f = -f
 	}
 	return f, converted
+}
+
+// convertDurations turns durations into milliseconds under their new names, in the order of the rules as rename does. Of
+// several fields with the same old name the last one counts and the others go with it.
+func (e *editor) convertDurations(body []byte) {
+	for _, m := range e.durations {
+		h := e.lastOf(m.from)
+		if h == nil {
+			continue
+		}
+		ms, what := millis(h.of(body))
+		if what == invalid {
+			e.n[countDurationsInvalid]++
+		}
+		if what != converted || !e.clearFor(m.to) {
+			continue
+		}
+		e.n[countDurations]++
+		from := len(e.scratch)
+		e.scratch = msgp.AppendFloat64(e.scratch, ms)
+		e.only(m.from)
+		e.replace(h, from)
+		e.name(m)
+	}
 }

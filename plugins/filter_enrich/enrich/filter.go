@@ -54,41 +54,20 @@ func (f *Filter) SizeHint(n int) int { return f.growth.hint(n) }
 func (f *Filter) Apply(dst, data, tag []byte) (out []byte, modified bool) {
 	e := f.editors.Get().(*editor)
 	e.begin(tag)
-	before, copied := len(dst), 0
-	var reason chunk.Reason
-	r := &e.reader
-	r.Reset(data)
-	for kind := r.Next(); kind != chunk.End; kind = r.Next() {
-		switch kind {
-		case chunk.Record:
-			e.n[countRecords]++
-			if !e.edit(r.Body) {
-				continue
-			}
-			e.n[countEnriched]++
-			at := r.Offset()
-			dst = append(dst, data[copied:at+len(r.Head)]...)
-			dst = e.appendBody(dst, r.Body)
-			copied = at + len(r.Raw)
-		case chunk.Damaged:
-			e.n[countDamaged]++
-			reason = r.Reason
-		default:
-			e.n[countGroups]++
-		}
+	before := len(dst)
+	dst, modified = e.rewrite(dst, data, len(data))
+	if e.uncertain && !sameEvents(dst[before:], data) {
+		dst, modified = e.rewrite(dst[:before], data, e.malformed)
 	}
-	if copied > 0 {
-		dst = append(dst, data[copied:]...)
+	if modified {
 		f.growth.learn(len(data), len(dst)-before)
 	}
 	if damaged := e.n[countDamaged]; damaged > 0 {
-		f.warn(damaged, reason, tag)
+		f.warn(damaged, e.reason, tag)
 	}
 	f.stats.add(&e.n)
-	// A panic leaves the editor to the garbage collector.
-	r.Reset(nil)
-	f.editors.Put(e)
-	return dst, copied > 0
+	f.editors.Put(e) // which a panic leaves to the garbage collector
+	return dst, modified
 }
 
 // warn logs damage, at most once a minute.

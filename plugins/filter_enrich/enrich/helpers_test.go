@@ -25,9 +25,11 @@ func getter(lines ...string) option.Getter {
 	return func(name string) string { return set[name] }
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 func newFilter(tb testing.TB, lines ...string) *Filter {
 	tb.Helper()
-	f, err := New(slog.New(slog.DiscardHandler), getter(lines...))
+	f, err := New(discard, getter(lines...))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package enrich
 import (
 	"bytes"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"flbgo/shared/record"
 )
 
@@ -132,4 +134,64 @@ func severityOfStatus(status int64) severity {
 		return sevWarn
 	}
 	return sevInfo
+}
+
+// normaliseLevel writes the level in its normal form, or one where there is none and the status tells it.
+func (e *editor) normaliseLevel(body []byte) {
+	h := e.lastOf(e.level)
+	if h != nil {
+		v := h.of(body)
+		text, ok := v.Text()
+		if ok && e.upperLevel(h, text) || !blank(v) {
+			return
+		}
+	}
+	s := e.lastOf(e.status)
+	if s == nil {
+		return
+	}
+	level := severityOfStatus(statusOf(s.of(body)))
+	if level == unknown {
+		return
+	}
+	e.n[countLevelsFromStatus]++
+	if h != nil {
+		from := len(e.scratch)
+		e.scratch = append(e.scratch, severities[level].raw...)
+		e.replace(h, from)
+		return
+	}
+	e.added = append(e.added, e.slots[e.level].raw...)
+	e.added = append(e.added, severities[level].raw...)
+	e.more++
+	e.changed, e.levelAdded = true, true
+}
+
+// upperLevel writes a level that is text in its normal form. It is false for text that says that there is none.
+func (e *editor) upperLevel(h *hit, text []byte) bool {
+	level := severityOf(text)
+	if level == unknown {
+		trimmed := trimLevel(text)
+		if level = severityOf(trimmed); level == unknown {
+			switch {
+			case len(trimmed) == 0 || isBlank(trimmed):
+				return false
+			case len(trimmed) == len(text) && isUpper(text):
+				return true
+			}
+			from := len(e.scratch)
+			e.scratch = msgp.AppendStringFromBytes(e.scratch, trimmed)
+			upper(e.scratch[len(e.scratch)-len(trimmed):])
+			e.n[countLevels]++
+			e.replace(h, from)
+			return true
+		}
+	}
+	if s := &severities[level]; s.name != string(text) {
+		from := len(e.scratch)
+		e.scratch = append(e.scratch, s.raw...)
+		e.n[countLevels]++
+		e.replace(h, from)
+	}
+	return true
 }

@@ -130,7 +130,7 @@ func (c *Config) checkNames(v *option.Values) {
 		case name == "":
 			v.Fail(opt, "a name is missing; write old=new, for example: %s %s", opt, example(opt))
 			return
-		case strings.HasPrefix(name, "$"):
+		case strings.HasPrefix(name, "$") && u != useTraceparent:
 			v.Fail(opt, "%s: only top-level fields can be named here, without a $, for example: %s %s", name, opt, example(opt))
 			return
 		}
@@ -139,7 +139,7 @@ func (c *Config) checkNames(v *option.Values) {
 			case other == u && (u < useRenameTo || u == useAttribute):
 				v.Fail(opt, "%s is named twice", name)
 			case !compatible[[2]use{other, u}]:
-				v.Fail(opt, "%s: %s %s, but %s %s; leave out one of the two", name, opt, useText[u], useOption[other], useText[other])
+				v.Fail(opt, "%s: %s %s, but %s %s; %s", name, opt, useText[u], useOption[other], useText[other], remedy(u, other))
 			default:
 				continue
 			}
@@ -190,6 +190,19 @@ func (c *Config) checkNames(v *option.Values) {
 			v.Fail("attributes", "%s: with on_conflict overwrite it leaves nothing for level_from_status to do", a.Name)
 		}
 	}
+}
+
+// remedy says what to do about two uses that do not go together. Two of the options are there without having been set.
+func remedy(uses ...use) string {
+	for _, u := range uses {
+		switch u {
+		case useTraceparent, useTraceID:
+			return "leave out the one, or set traceparent off"
+		case useLevel:
+			return "leave out the one, or set level to another field or off"
+		}
+	}
+	return "leave out one of the two"
 }
 
 func example(name string) string {

@@ -3,6 +3,8 @@ package enrich
 import (
 	"encoding/binary"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"flbgo/shared/record"
 )
 
@@ -98,4 +100,69 @@ func zeros(s []byte) bool {
 		}
 	}
 	return true
+}
+
+// trace makes the ids from the traceparent.
+func (e *editor) trace(body []byte) {
+	var v record.Value
+	h := e.lastOf(e.traceparent)
+	if h != nil {
+		v = h.of(body)
+	} else if e.nested != nil {
+		v, _ = e.nested.Find(body)
+	}
+	if v == nil {
+		return
+	}
+	if e.seen&roleTraceID != 0 {
+		if id := e.lastOf(e.traceIDs[0]); id != nil && !noID(id.of(body)) {
+			e.n[countTraceExplicit]++
+			return
+		}
+	}
+	text, _ := v.Text()
+	if !validTraceparent(text) {
+		if blank(v) {
+			e.n[countTraceAbsent]++
+		} else {
+			e.n[countTraceInvalid]++
+		}
+		return
+	}
+	e.n[countTraceFound]++
+	if e.seen&roleTraceID == 0 {
+		from := len(e.added)
+		e.added = append(e.added, traceFields...)
+		added := e.added[from:]
+		copy(added[traceIDAt:], text[traceIDFrom:traceIDTo])
+		copy(added[spanIDAt:], text[spanIDFrom:spanIDTo])
+		copy(added[flagsAt:], text[flagsFrom:flagsTo])
+		e.more += len(traceNames)
+		e.changed = true
+	} else {
+		e.setID(0, body, text[traceIDFrom:traceIDTo])
+		e.setID(1, body, text[spanIDFrom:spanIDTo])
+		e.setID(2, body, text[flagsFrom:flagsTo])
+	}
+	if h != nil && !e.keepTrace {
+		e.drop(e.traceparent)
+	}
+}
+
+// setID writes one of the three fields, unless the record has its own.
+func (e *editor) setID(i int, body, text []byte) {
+	slot := e.traceIDs[i]
+	h := e.lastOf(slot)
+	if h == nil {
+		e.added = append(e.added, e.slots[slot].raw...)
+		e.added = msgp.AppendStringFromBytes(e.added, text)
+		e.more++
+		e.changed = true
+		return
+	}
+	if old := h.of(body); blank(old) || i < 2 && noID(old) {
+		from := len(e.scratch)
+		e.scratch = msgp.AppendStringFromBytes(e.scratch, text)
+		e.replace(h, from)
+	}
 }

@@ -1,0 +1,439 @@
+package enrich
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"flbgo/shared/chunk"
+)
+
+// modelField is a field as an independent msgpack library reads it.
+type modelField struct {
+	name  string // of a key that is text; else "\x00" and its msgpack
+	value any
+	raw   string // the value's msgpack, "" where the model made it
+}
+
+// readModel decodes a map with tinylib/msgp alone.
+func readModel(b []byte) (fields []modelField, err error) {
+	n, b, err := msgp.ReadMapHeaderBytes(b)
+	if err != nil {
+		return nil, err
+	}
+	for range n {
+		rest, err := msgp.Skip(b)
+		if err != nil {
+			return nil, err
+		}
+		key := b[:len(b)-len(rest)]
+		name := "\x00" + string(key)
+		switch msgp.NextType(key) {
+		case msgp.StrType:
+			name, _, err = msgp.ReadStringBytes(key)
+		case msgp.BinType:
+			var text []byte
+			text, _, err = msgp.ReadBytesBytes(key, nil)
+			name = string(text)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b = rest
+		if rest, err = msgp.Skip(b); err != nil {
+			return nil, err
+		}
+		raw := b[:len(b)-len(rest)]
+		var value any
+		switch msgp.NextType(raw) {
+		case msgp.StrType:
+			value, _, err = msgp.ReadStringBytes(raw)
+		case msgp.BinType:
+			var text []byte
+			text, _, err = msgp.ReadBytesBytes(raw, nil)
+			value = string(text)
+		case msgp.IntType, msgp.UintType:
+			value, _, err = msgp.ReadIntfBytes(raw)
+			value, _ = strconv.ParseInt(fmt.Sprint(value), 10, 64)
+		case msgp.Float64Type:
+			value, _, err = msgp.ReadFloat64Bytes(raw)
+		case msgp.NilType:
+		default:
+			value = struct{}{}
+		}
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, modelField{name, value, string(raw)})
+		b = rest
+	}
+	return fields, nil
+}
+
+// model says what the README says, in the plainest way: one option after the other over a list of fields.
+type model struct {
+	attributes, rename, durations [][2]string
+	remove                        []string
+	overwrite, keep               bool
+	traceparent, nested           string // a top-level name; a name in the map http
+	level, status                 string
+}
+
+// options is the model as configuration.
+func (m *model) options() []string {
+	pairs := func(p [][2]string) (s []string) {
+		for _, kv := range p {
+			s = append(s, kv[0]+"="+kv[1])
+		}
+		return s
+	}
+	lines := []string{"attributes " + strings.Join(pairs(m.attributes), ","), "rename " + strings.Join(pairs(m.rename), ","),
+		"durations " + strings.Join(pairs(m.durations), ","), "remove " + strings.Join(m.remove, ",")}
+	if m.overwrite {
+		lines = append(lines, "on_conflict overwrite")
+	}
+	if m.keep {
+		lines = append(lines, "keep_original on")
+	}
+	off := func(s string) string {
+		if s == "" {
+			return "off"
+		}
+		return s
+	}
+	if m.nested != "" {
+		lines = append(lines, "traceparent $http['"+m.nested+"']")
+	} else {
+		lines = append(lines, "traceparent "+off(m.traceparent))
+	}
+	return append(lines, "level "+off(m.level), "level_from_status "+m.status)
+}
+
+var modelTraceparent = regexp.MustCompile(`^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-(?s:.*))?$`)
+
+var modelLevels = map[string]string{"info": "INFO", "warning": "WARN", "warn": "WARN", "error": "ERROR", "err": "ERROR",
+	"debug": "DEBUG", "fatal": "FATAL", "critical": "FATAL", "trace": "TRACE"}
+
+func (m *model) apply(in []modelField, tag string) []modelField {
+	f := slices.Clone(in)
+	index := func(name string) int { // of the last
+		for i := len(f) - 1; i >= 0; i-- {
+			if f[i].name == name {
+				return i
+			}
+		}
+		return -1
+	}
+	without := func(name string) {
+		f = slices.DeleteFunc(f, func(x modelField) bool { return x.name == name })
+	}
+	none := func(v any) bool { return v == nil || v == "" || v == "-" || v == "N/A" || v == "n/a" || v == "null" }
+
+	for _, name := range m.remove {
+		without(name)
+	}
+	move := func(from, to string) bool {
+		if index(from) < 0 || index(to) >= 0 && !m.overwrite {
+			return false
+		}
+		without(to)
+		for i := range f {
+			if f[i].name == from {
+				f[i].name = to
+			}
+		}
+		return true
+	}
+	for _, r := range m.rename {
+		move(r[0], r[1])
+	}
+	for _, d := range m.durations {
+		i := index(d[0])
+		if i < 0 {
+			continue
+		}
+		ms, ok := modelMillis(f[i])
+		if !ok || index(d[1]) >= 0 && !m.overwrite {
+			continue
+		}
+		f[i].value, f[i].raw = ms, ""
+		only := f[i]
+		before := slices.DeleteFunc(slices.Clone(f[:i]), func(x modelField) bool { return x.name == d[0] })
+		f = append(append(before, only), f[i+1:]...)
+		move(d[0], d[1])
+	}
+
+	var tp any
+	if i := index(m.traceparent); m.traceparent != "" && i >= 0 {
+		tp = f[i].value
+	}
+	if m.nested != "" {
+		for _, x := range in {
+			if x.name != "http" {
+				continue
+			}
+			tp = nil
+			inside, err := readModel([]byte(x.raw))
+			for _, y := range inside {
+				if err == nil && y.name == m.nested {
+					tp = y.value
+				}
+			}
+		}
+	}
+	text, _ := tp.(string)
+	noID := func(v any) bool {
+		s, ok := v.(string)
+		return none(v) || v == int64(0) || v == 0.0 || ok && strings.Trim(s, "0") == ""
+	}
+	explicit := false
+	if i := index("trace_id"); i >= 0 {
+		explicit = !noID(f[i].value)
+	}
+	if parts := modelTraceparent.FindStringSubmatch(text); parts != nil && !explicit && (m.traceparent != "" || m.nested != "") {
+		version, ids, more := parts[1], parts[2:5], parts[5]
+		if version != "ff" && (version != "00" || more == "") && !noID(ids[0]) && !noID(ids[1]) {
+			for i, name := range []string{"trace_id", "span_id", "trace_flags"} {
+				if at := index(name); at < 0 {
+					f = append(f, modelField{name: name, value: ids[i]})
+				} else if none(f[at].value) || i < 2 && noID(f[at].value) {
+					f[at].value, f[at].raw = ids[i], ""
+				}
+			}
+			if m.traceparent != "" && !m.keep {
+				without(m.traceparent)
+			}
+		}
+	}
+
+	level := func(s string) string {
+		s = strings.Trim(s, " ")
+		if l, ok := modelLevels[strings.ToLower(s)]; ok {
+			return l
+		}
+		return strings.ToUpper(s)
+	}
+	if m.level != "" {
+		i := index(m.level)
+		if i >= 0 && !none(f[i].value) {
+			if s, ok := f[i].value.(string); ok && level(s) != s {
+				f[i].value, f[i].raw = level(s), ""
+			}
+		} else if at := index(m.status); m.status != "" && at >= 0 {
+			n, _ := strconv.Atoi(fmt.Sprint(f[at].value))
+			if n >= 100 && n < 1000 {
+				l := "INFO"
+				if n >= 500 {
+					l = "ERROR"
+				} else if n >= 400 {
+					l = "WARN"
+				}
+				if i >= 0 {
+					f[i].value, f[i].raw = l, ""
+				} else {
+					f = append(f, modelField{name: m.level, value: l})
+				}
+			}
+		}
+	}
+	for _, a := range m.attributes {
+		value := strings.ReplaceAll(a[1], "$TAG", tag)
+		if a[0] == m.level {
+			value = level(value)
+		}
+		if tag == "" && strings.Contains(a[1], "$TAG") {
+			continue
+		}
+		if index(a[0]) < 0 {
+			f = append(f, modelField{name: a[0], value: value})
+		}
+		for i := range f {
+			if f[i].name == a[0] && m.overwrite && f[i].raw != string(msgp.AppendString(nil, value)) { // binary becomes a string
+				f[i].value, f[i].raw = value, ""
+			}
+		}
+	}
+	return f
+}
+
+func modelMillis(f modelField) (float64, bool) {
+	switch v := f.value.(type) {
+	case int64:
+		return float64(v) * 1000, true
+	case float64:
+		return v * 1000, true // the values in use scale exactly
+	case string:
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+			return float64(n) * 1000, true
+		}
+		d, err := time.ParseDuration(v)
+		return float64(d) / 1e6, err == nil
+	}
+	return 0, false
+}
+
+// The filter does to random records, under random configurations, what the model says: every field of every record is
+// compared, and those that no option is about byte for byte. Twice is once.
+func TestAgainstModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	accepted := 0
+	for range 4000 {
+		m := randomModel(r)
+		f, err := New(discard, getter(m.options()...))
+		if err != nil {
+			continue // names that do not go together
+		}
+		accepted++
+		for range 10 {
+			body := randomBody(r)
+			modern := r.IntN(2) == 0
+			in := chunkOf(modern, body)
+			tag := []string{"app", "", "kube.x"}[r.IntN(3)]
+			once := apply(f, in, tag)
+			fields, err := readModel(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies := bodiesOf(once)
+			if len(bodies) != 1 || !bytes.Equal(once[:len(once)-len(bodies[0])], in[:len(in)-len(body)]) {
+				t.Fatalf("%q: % x became % x", m.options(), in, once)
+			}
+			got, err := readModel(bodies[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := m.apply(fields, tag)
+			if !slices.EqualFunc(got, want, func(g, w modelField) bool {
+				return g.name == w.name && (g.raw == w.raw || w.raw == "" && g.value == w.value)
+			}) {
+				t.Fatalf("%q\ntag  %s\nin   %+q\ngot  %+q\nwant %+q", m.options(), tag, fields, got, want)
+			}
+			if twice := apply(f, once, tag); !bytes.Equal(twice, once) {
+				t.Fatalf("%q: a second pass changes % x to % x", m.options(), once, twice)
+			}
+		}
+	}
+	if accepted < 400 {
+		t.Errorf("only %d configurations were tried", accepted)
+	}
+}
+
+// modelNames are few, so that they meet.
+var modelNames = []string{"a", "b", "c", "level", "status", "traceparent", "trace_id", "span_id", "trace_flags", "http", "ms"}
+
+func randomModel(r *rand.Rand) *model {
+	name := func() string { return modelNames[r.IntN(len(modelNames))] }
+	pairs := func(value func() string) (p [][2]string) {
+		for range r.IntN(3) {
+			p = append(p, [2]string{name(), value()})
+		}
+		return p
+	}
+	m := &model{
+		attributes: pairs(func() string { return []string{"v", "info", "$TAG", "x$TAG"}[r.IntN(4)] }),
+		rename:     pairs(name),
+		durations:  pairs(name),
+		overwrite:  r.IntN(2) == 0,
+		keep:       r.IntN(4) == 0,
+	}
+	for range r.IntN(2) {
+		m.remove = append(m.remove, name())
+	}
+	switch r.IntN(4) {
+	case 0:
+	case 1:
+		m.nested = "traceparent"
+	default:
+		m.traceparent = "traceparent"
+	}
+	if r.IntN(4) > 0 {
+		m.level = "level"
+		if r.IntN(2) == 0 {
+			m.status = "status"
+		}
+	}
+	return m
+}
+
+func randomBody(r *rand.Rand) []byte {
+	n := r.IntN(8)
+	if r.IntN(4) == 0 {
+		n += 10
+	}
+	b := chunk.AppendMapHeader(nil, n)
+	for range n {
+		switch name := modelNames[r.IntN(len(modelNames))]; r.IntN(12) {
+		case 0:
+			b = msgp.AppendBytes(b, []byte(name))
+		case 1:
+			b = msgp.AppendInt(b, r.IntN(300))
+		case 2:
+			b = msgp.AppendArrayHeader(b, 1)
+			b = msgp.AppendString(b, name)
+		case 3:
+			b = binary.BigEndian.AppendUint16(append(b, 0xda), uint16(len(name)))
+			b = append(b, name...)
+		case 4:
+			b = msgp.AppendString(b, strings.Repeat("long", r.IntN(80)))
+		default:
+			b = msgp.AppendString(b, name)
+		}
+		b = appendRandomValue(b, r, 3)
+	}
+	return b
+}
+
+var modelTexts = []string{"", "-", "0", "null", "N/A", "info", "Warning", " error ", "audit", "200", "404", "500", "99", "1s", "1.5ms", "1m2.5s",
+	"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+	"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+	"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-", "4bf92f3577b34da6a3ce929d0e0e4736", "v", "INFO", "app"}
+
+func appendRandomValue(b []byte, r *rand.Rand, depth int) []byte {
+	switch r.IntN(14) {
+	case 0:
+		return msgp.AppendNil(b)
+	case 1:
+		return msgp.AppendBool(b, r.IntN(2) == 0)
+	case 2:
+		return msgp.AppendInt64(b, int64(r.Uint64())>>(r.IntN(50)+13))
+	case 3:
+		return msgp.AppendInt(b, []int{0, 200, 404, 503, 1}[r.IntN(5)])
+	case 4:
+		return msgp.AppendFloat64(b, float64(r.IntN(64))/8)
+	case 5:
+		return append(b, 0xc7, 3, 9, 1, 2, 3) // ext
+	case 6:
+		return msgp.AppendBytes(b, []byte(modelTexts[r.IntN(len(modelTexts))]))
+	case 7:
+		if depth == 0 {
+			return msgp.AppendNil(b)
+		}
+		n := r.IntN(4)
+		b = msgp.AppendArrayHeader(b, uint32(n))
+		for range n {
+			b = appendRandomValue(b, r, depth-1)
+		}
+		return b
+	case 8:
+		if depth == 0 {
+			return msgp.AppendNil(b)
+		}
+		n := r.IntN(4)
+		b = msgp.AppendMapHeader(b, uint32(n))
+		for range n {
+			b = appendRandomValue(msgp.AppendString(b, modelNames[r.IntN(len(modelNames))]), r, depth-1)
+		}
+		return b
+	default:
+		return msgp.AppendString(b, modelTexts[r.IntN(len(modelTexts))])
+	}
+}
