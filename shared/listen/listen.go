@@ -13,6 +13,7 @@ package listen
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -90,7 +91,7 @@ func Open(c Config) (*Listener, error) {
 		return nil, err
 	}
 	if err := CheckWebConfig(c.WebConfigFile); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("web configuration file %s: %w", c.WebConfigFile, err)
 	}
 	l := &Listener{config: c}
 
@@ -151,14 +152,19 @@ func CheckAddress(address string) error {
 // quoted are the values that YAML errors quote: a part of a key or a password may be among them.
 var quoted = regexp.MustCompile("`[^`]*`")
 
-// CheckWebConfig reads a web configuration file and the certificates it names; "" is right. The error does not show
-// what the file has in it.
+// CheckWebConfig reads a web configuration file and the certificates it names; "" is right. The error names neither the
+// file nor, of what is in it, any value.
 func CheckWebConfig(file string) error {
 	if file == "" {
 		return nil
 	}
-	if err := web.Validate(file); err != nil {
-		return fmt.Errorf("web configuration file %s: %s", file, quoted.ReplaceAllString(err.Error(), "(value)"))
+	err := web.Validate(file)
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &path) && path.Path == file:
+		return path.Err
 	}
-	return nil
+	return errors.New(quoted.ReplaceAllString(err.Error(), "(value)"))
 }

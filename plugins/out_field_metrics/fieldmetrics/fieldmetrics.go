@@ -26,6 +26,7 @@ import (
 	"flbgo/shared/chunk"
 	"flbgo/shared/listen"
 	"flbgo/shared/option"
+	"flbgo/shared/record"
 )
 
 // Plugin is one instance. Flush is safe for concurrent use, with scrapes and with itself.
@@ -43,12 +44,15 @@ func New(log *slog.Logger, get option.Getter) (*Plugin, error) {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
-	r, err := newRule(c.Rule, registry)
+	var paths []record.Path
+	r, err := newRule(c.Rule, registry, &paths)
 	if err != nil {
 		return nil, err
 	}
 	p := &Plugin{rules: []*rule{r}, report: report{log: log}}
-	p.pool.New = func() any { return &flush{stages: make([]stage, len(p.rules))} }
+	p.pool.New = func() any {
+		return &flush{fields: record.NewFinder(paths...), stages: make([]stage, len(p.rules))}
+	}
 
 	p.listener, err = listen.Open(listen.Config{
 		Address:       c.Listen,
@@ -81,7 +85,8 @@ func (p *Plugin) Close() { p.listener.Close() }
 // flush is what one call of Flush works with, kept for the next one. It holds nothing of the chunk in between.
 type flush struct {
 	reader chunk.Reader
-	stages []stage // by rule
+	fields *record.Finder // of the paths of all rules
+	stages []stage        // by rule
 }
 
 // Flush counts a chunk, whole or, where it panics, not at all. data is not kept. The error is always nil.
@@ -104,14 +109,16 @@ func (f *flush) walk(rules []*rule, data []byte) {
 		r.series.mu.RLock()
 		defer r.series.mu.RUnlock()
 	}
+	defer f.fields.Reset(nil)
 	defer f.reader.Reset(nil)
 	for f.reader.Reset(data); ; {
 		switch f.reader.Next() {
 		case chunk.End:
 			return
 		case chunk.Record:
+			f.fields.Reset(f.reader.Body)
 			for i, r := range rules {
-				r.stage(&f.stages[i], f.reader.Body)
+				r.stage(&f.stages[i], f.fields)
 			}
 		case chunk.Damaged:
 			for i := range rules {

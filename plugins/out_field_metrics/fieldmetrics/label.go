@@ -64,14 +64,14 @@ func labelName(path string) string {
 	return b.String()
 }
 
-// appendKey appends the values that the labels have in a record, with separators between them. Where two records have
-// equal keys they have equal label values, and the other way round.
-func appendKey(dst []byte, labels []label, body []byte) []byte {
-	for i := range labels {
+// appendKey appends the values that labels have in a record, with separators between them: those of the n paths from
+// the first on. Where two records have equal keys they have equal label values, and the other way round.
+func appendKey(dst []byte, fields *record.Finder, first, n int) []byte {
+	for i := range n {
 		if i > 0 {
 			dst = append(dst, separator)
 		}
-		if v, ok := labels[i].Path.Find(body); ok {
+		if v, ok := fields.Value(first + i); ok {
 			dst = appendLabelValue(dst, v)
 		}
 	}

@@ -162,6 +162,7 @@ func (r *ruleConfig) readBuckets(v *option.Values) {
 	}
 	if len(items) > maxBuckets {
 		v.Fail("buckets", "%d are more than the %d that are allowed", len(items), maxBuckets)
+		return
 	}
 	for i, item := range items {
 		f, err := strconv.ParseFloat(item, 64)

@@ -32,26 +32,34 @@ var resultNames = [results]string{"counted", "missing", "not_a_number", "out_of_
 type rule struct {
 	name   string
 	kind   kind
-	value  bool // the value comes from field, else every record is 1
-	field  record.Path
-	labels []label
+	field  int // the number of the value's path; -1: every record is 1
+	label  int // the number of the first label's path
 	series *table
 	own    ownMetrics
 }
 
-// newRule registers the metric and the plugin's own ones about it.
-func newRule(c ruleConfig, registry prometheus.Registerer) (*rule, error) {
+// newRule registers the metric and the plugin's own ones about it, and adds the paths that it needs to those that are
+// looked up in every record.
+func newRule(c ruleConfig, registry prometheus.Registerer, paths *[]record.Path) (*rule, error) {
 	t, err := newTable(&c, registry)
 	if err != nil {
 		return nil, err
 	}
-	r := &rule{name: c.Name, kind: c.Kind, value: c.HasField, field: c.Field, labels: c.Labels, series: t}
+	r := &rule{name: c.Name, kind: c.Kind, field: -1, series: t}
+	if c.HasField {
+		r.field = len(*paths)
+		*paths = append(*paths, c.Field)
+	}
+	r.label = len(*paths)
+	for _, l := range c.Labels {
+		*paths = append(*paths, l.Path)
+	}
 	if r.own, err = newOwnMetrics(&c, registry); err != nil {
 		return nil, err
 	}
 	// What has no labels has its one series from the start: a rate needs the 0 before the first record. A gauge is not 0
 	// before it has a value.
-	if len(r.labels) == 0 && r.kind != gauge {
+	if t.labels == 0 && r.kind != gauge {
 		t.add(nil)
 		r.own.series.Set(1)
 	}
@@ -93,20 +101,19 @@ func (s *stage) reset() {
 	*s = stage{points: points[:0], keys: keys[:0]}
 }
 
-// stage notes what a record means. The caller holds the series' lock for reading. Nothing of body is kept.
-//
-//go:noinline
-func (r *rule) stage(s *stage, body []byte) {
+// stage notes what the record in fields means. The caller holds the series' lock for reading. Nothing of the record is
+// kept.
+func (r *rule) stage(s *stage, fields *record.Finder) {
 	value := 1.0
-	if r.value {
+	if r.field >= 0 {
 		var res result
-		if value, res = r.read(body); res != counted {
+		if value, res = r.read(fields); res != counted {
 			s.tally[res]++
 			return
 		}
 	}
 	from := len(s.keys)
-	s.keys = appendKey(s.keys, r.labels, body)
+	s.keys = appendKey(s.keys, fields, r.label, r.series.labels)
 	p := point{series: r.series.m[string(s.keys[from:])], value: value}
 	if p.series != nil {
 		s.keys = s.keys[:from]
@@ -117,8 +124,8 @@ func (r *rule) stage(s *stage, body []byte) {
 }
 
 // read is a record's value, where it counts.
-func (r *rule) read(body []byte) (float64, result) {
-	v, ok := r.field.Find(body)
+func (r *rule) read(fields *record.Finder) (float64, result) {
+	v, ok := fields.Value(r.field)
 	if !ok || v.Type() == record.Nil {
 		return 0, missing
 	}
