@@ -62,10 +62,22 @@ func (s *server) Gather() ([]*dto.MetricFamily, error) {
 	var all prometheus.Gatherers
 	for _, m := range s.current() {
 		if m.config.Metrics != nil {
-			all = append(all, m.config.Metrics)
+			all = append(all, guarded{m})
 		}
 	}
 	return all.Gather()
+}
+
+// guarded makes a panic of one member's metrics an error, so that the others are shown.
+type guarded struct{ *Listener }
+
+func (g guarded) Gather() (families []*dto.MetricFamily, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			families, err = nil, fmt.Errorf("metrics of %s: panic: %v", g.config.Owner, p)
+		}
+	}()
+	return g.config.Metrics.Gather()
 }
 
 // current is a copy of the members: what they run must not hold the lock.
