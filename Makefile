@@ -36,11 +36,11 @@ export FUZZTIME
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z_0-9-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
+# Once per make, before anything else, and as thorough as any of its goals needs.
 preflight: ## check that the plugins can be built, install what is missing
-	@scripts/preflight.sh
+	@scripts/preflight.sh $(if $(filter preflight-host demo run test test-e2e,$(MAKECMDGOALS)),fluent-bit)
 
-preflight-host: ## the same, and that a Fluent Bit is there or can be built
-	@scripts/preflight.sh fluent-bit
+preflight-host: preflight ## the same, and that a Fluent Bit is there or can be built
 
 build: preflight filter_enrich out_field_metrics out_kafka_batch ## build the three plugins into bin/
 
@@ -54,13 +54,13 @@ out_field_metrics: preflight ## build bin/out_field_metrics.so
 out_kafka_batch: preflight ## build bin/out_kafka_batch.so
 	@scripts/plugin.sh plugins/out_kafka_batch bin/out_kafka_batch.so "$(VERSION)"
 
-demo: preflight-host build ## run the whole pipeline on real input, break it on purpose, give a verdict
+demo: build ## run the whole pipeline on real input, break it on purpose, give a verdict
 	@scripts/demo.sh
 
-run: preflight-host build ## the same without faults and without an end (Ctrl-C)
+run: build ## the same without faults and without an end (Ctrl-C)
 	@scripts/demo.sh -run
 
-test: preflight-host test-unit test-contract test-e2e ## run every test
+test: preflight test-unit test-contract test-e2e ## run every test
 
 test-short: preflight ## unit tests, without race detector: needs no Fluent Bit and no network
 	@scripts/stage.sh "unit tests, short" scripts/test.sh short
@@ -71,7 +71,7 @@ test-unit: preflight ## unit tests of both modules, with race detector
 test-contract: build ## a C program plays the host for each built plugin
 	@scripts/stage.sh "contract tests" scripts/test.sh contract
 
-test-e2e: preflight-host build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs several)
+test-e2e: build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs several)
 	@scripts/stage.sh "end-to-end tests" scripts/test.sh e2e
 
 fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each

@@ -21,6 +21,8 @@ missing_packages() {
 	fluent-bit)
 		has node || list+=(nodejs)
 		has npm || list+=(npm)
+		# Nothing of it is C++, but its CMake project asks for the compiler.
+		has g++ || list+=(g++)
 		has cmake || list+=(cmake)
 		has_header oniguruma.h || list+=(libonig-dev)
 		has flex || list+=(flex)
