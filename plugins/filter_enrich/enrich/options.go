@@ -12,7 +12,7 @@ var Options = option.Table{
 	{Name: "attributes", Kind: option.Pairs, Example: "service.name=checkout,service.version=1.4.2,log_type=$TAG[0]",
 		Help: "Top-level fields that every record gets. `$TAG` in a value is the record's tag, `$TAG[n]` its n-th part between dots, counted from 0, and `$$` a dollar sign; an attribute whose part the tag does not have, or whose value comes out empty, is left out."},
 	{Name: "on_conflict", Kind: option.Choice, Choices: []string{"keep", "overwrite"}, Default: "keep",
-		Help: "What happens where attributes, rename or durations would write a field that the record has. `keep`: the record's field stays, and a source that was to take its name stays as it is. `overwrite`: the record's field gives way. A trace id that a record has is never overwritten."},
+		Help: "What happens where attributes, rename or durations would write a field that the record has. `keep`: the record's field stays, and a source that was to take its name stays as it is. `overwrite`: the record's field gives way. A traceparent never replaces a trace id, with either."},
 	{Name: "traceparent", Kind: option.Text, Default: "traceparent", Example: "$headers['traceparent']",
 		Help: "Path of the field with a W3C traceparent, from which trace_id, span_id and trace_flags are made; `off` leaves it alone. A field inside a map is read but never removed."},
 	{Name: "keep_original", Kind: option.Bool, Default: "off",
