@@ -93,7 +93,7 @@ func TestMillisRefused(t *testing.T) {
 	f(absent, `null`, `""`, `"-"`, `"N/A"`)
 	f(invalid, `"soon"`, `"ms"`, `"1.2.3s"`, `"1x"`, `"1 s"`, `"0.1, 0.2"`, `"1e"`, `"1e999"`, `1e300`, `"1e99999999999999999999"`,
 		`"."`, `".s"`, `"+"`, `"--1s"`, `"1h-2m"`, `"1m2"`, `"0x10"`, `"NaN"`, `"Inf"`, `"1d"`, `"1e3s"`, `"99999999999999999999h"`,
-		`"10000000000000000000h1ns"`, `true`, `[1]`, `{"s":1}`)
+		`"10000000000000000000h1ns"`, `"5000000000000000h1ns"`, `"1h99999999999999999999x"`, `true`, `[1]`, `{"s":1}`)
 	for _, v := range [][]byte{msgp.AppendFloat64(nil, math.NaN()), msgp.AppendFloat64(nil, math.Inf(-1)),
 		msgp.AppendFloat32(nil, float32(math.Inf(1))), {0xd4, 1, 1}} {
 		if _, what := millis(v); what != invalid {

@@ -237,8 +237,14 @@ func TestNoAllocations(t *testing.T) {
 			msgpackOf(t, `{"level":"audit","latency":"bad","a":1e-9,"http":{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}`))
 		tag := []byte("app.x")
 		dst := make([]byte, 0, 4096)
-		f.Apply(dst, data, tag)
-		if n := testing.AllocsPerRun(200, func() { f.Apply(dst, data, tag) }); n >= 1 {
+		// An editor of its own: under the race detector the pool forgets some on purpose.
+		e := f.editors.New().(*editor)
+		call := func() {
+			e.begin(tag)
+			e.rewrite(dst, data, len(data))
+		}
+		call()
+		if n := testing.AllocsPerRun(200, call); n != 0 {
 			t.Errorf("%q: %v allocations a call", options, n)
 		}
 	}
@@ -312,5 +318,20 @@ func TestNothingToDo(t *testing.T) {
 	}
 	if _, modified := f.Apply(nil, benchChunk(t, 3), nil); modified {
 		t.Error("modified")
+	}
+}
+
+// chunk.Reader lets no incomplete map through. Should one come all the same, it is left alone.
+func TestIncompleteBody(t *testing.T) {
+	for _, options := range optionSets {
+		e := newFilter(t, options...).editors.New().(*editor)
+		e.begin([]byte("app.x"))
+		for _, body := range [][]byte{msgpackOf(t, benchRecord), []byte("\x82\xd9\x03msg\xda\x00\x01x\xc4\x01k\x91\x01"), []byte("\x81\xc1\x01"), []byte("\x81\xa1a\xc1")} {
+			for n := range body {
+				if e.edit(body[:n:n]) {
+					t.Fatalf("%q: % x was changed", options, body[:n])
+				}
+			}
+		}
 	}
 }

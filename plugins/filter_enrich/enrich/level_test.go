@@ -88,3 +88,18 @@ func TestStatusFloat(t *testing.T) {
 		t.Errorf("statusOf(502.0) = %d", got)
 	}
 }
+
+// An attribute named like the level's field is the level of records that have none, in the normal form as well.
+func TestLevelAttribute(t *testing.T) {
+	f := func(value, want string) {
+		t.Helper()
+		if got := applyJSON(t, newFilter(t, "attributes level="+value), "t", `{}`); got != `{"level":"`+want+`"}` {
+			t.Errorf("level=%s: %s, expected %s", value, got, want)
+		}
+	}
+	f("info", "INFO")
+	f("e", "ERROR")
+	f("audit", "AUDIT")
+	f("-", "-")
+	f("$TAG", "TRACE")
+}

@@ -67,9 +67,6 @@ func parseTemplate(s string) (template, error) {
 	}
 }
 
-// static says that the value is the same for every tag.
-func (t template) static() bool { return len(t) == 1 && t[0].text != "" }
-
 // append appends the value for a tag. ok is false where the tag has no such part, or an empty one.
 func (t template) append(dst, tag []byte) (out []byte, ok bool) {
 	for i := range t {
