@@ -96,6 +96,30 @@ func classify(code int16) verdict {
 	return unknownCode
 }
 
+// producerIDVerdicts is the same for InitProducerId. 31 and 35 are not in it: see producers.get.
+var producerIDVerdicts = map[kafka.Error]verdict{
+	kafka.LeaderNotAvailable:           resend,
+	kafka.RequestTimedOut:              resend,
+	kafka.BrokerNotAvailable:           resend,
+	kafka.NetworkException:             resend,
+	kafka.GroupLoadInProgress:          resend, // 14: the coordinator is starting
+	kafka.GroupCoordinatorNotAvailable: resend,
+	kafka.NotCoordinatorForGroup:       resend,
+	kafka.ConcurrentTransactions:       resend,
+	kafka.ThrottlingQuotaExceeded:      resend,
+}
+
+// classifyProducerID never says acked: callers have seen that there is an error.
+func classifyProducerID(code int16) verdict {
+	if v, ok := producerIDVerdicts[kafka.Error(code)]; ok {
+		return v
+	}
+	if v := classify(code); v == operatorCase {
+		return v
+	}
+	return unknownCode
+}
+
 // failure is why a request to a broker brought no answer.
 type failure uint8
 

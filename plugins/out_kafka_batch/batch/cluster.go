@@ -121,7 +121,7 @@ func (c *cluster) probe(wait time.Duration) {
 		// connection pool does.
 		c.transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(c.ctx, dialTimeout+2*time.Second)
-		_, err := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: []string{c.cfg.topic}})
+		_, err := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: []string{}})
 		cancel()
 		if c.ctx.Err() != nil {
 			return
@@ -158,10 +158,10 @@ func (c *cluster) settle(err error) bool {
 	return false
 }
 
-// topic returns the topic's metadata, from the pool's cache once there is one. Where the brokers create topics on
-// demand the request does so, as other producers do.
-func (c *cluster) topic(ctx context.Context) (*metadata.ResponseTopic, error) {
-	req := &metadata.Request{TopicNames: []string{c.cfg.topic}, AllowAutoTopicCreation: true}
+// topic returns a topic's metadata, from the pool's cache once there is one. Where the brokers create topics on demand
+// the request does so, as other producers do.
+func (c *cluster) topic(ctx context.Context, name string) (*metadata.ResponseTopic, error) {
+	req := &metadata.Request{TopicNames: []string{name}, AllowAutoTopicCreation: true}
 	m, err := c.transport.RoundTrip(ctx, c.addr, req)
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ type reply struct {
 
 // produce sends a sealed batch to the partition's leader and waits for its answer. abandoned tells that kafka-go may
 // still read wire, whatever err is.
-func (c *cluster) produce(ctx context.Context, leader, partition int32, wire []byte) (r reply, abandoned bool, err error) {
+func (c *cluster) produce(ctx context.Context, leader int32, topic string, partition int32, wire []byte) (r reply, abandoned bool, err error) {
 	slot := c.slot(leader)
 	select {
 	case slot <- struct{}{}:
@@ -217,7 +217,7 @@ func (c *cluster) produce(ctx context.Context, leader, partition int32, wire []b
 	m, err := c.transport.RoundTrip(ctx, c.addr, &rawproduce.Request{
 		Acks:    -1,
 		Timeout: int32(c.cfg.requestTimeout.Milliseconds()),
-		Topics: []rawproduce.RequestTopic{{Topic: c.cfg.topic, Partitions: []rawproduce.RequestPartition{{
+		Topics: []rawproduce.RequestTopic{{Topic: topic, Partitions: []rawproduce.RequestPartition{{
 			Partition: partition,
 			RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(wire)},
 		}}}},

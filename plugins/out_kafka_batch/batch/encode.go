@@ -69,7 +69,7 @@ func newEncoder(cfg *config) *encoder {
 	e.host, _ = os.Hostname()
 	e.pool.New = func() any {
 		return &scratch{ids: identifier{
-			host: e.host, pathField: cfg.pathField, offsetField: cfg.offsetField, seen: map[[16]byte]int32{},
+			host: e.host, pathField: cfg.pathField, offsetField: cfg.offsetField,
 		}}
 	}
 	return e
@@ -89,7 +89,15 @@ func (e *encoder) put(s *scratch) {
 
 // encode fills s with the chunk's records, in their order. Group markers are not records; damage costs the event that
 // has it and is counted. Allocates nothing once s has grown. It panics where the chunk's memory has gone.
-func (e *encoder) encode(s *scratch, data []byte, tag string) {
+func (e *encoder) encode(s *scratch, data []byte, tag string) { e.walk(s, data, tag, e.record) }
+
+// encodeIsolated is encode for a chunk at which encode panicked: a record that panics is left out and noted.
+func (e *encoder) encodeIsolated(s *scratch, data []byte, tag string) {
+	e.walk(s, data, tag, func(s *scratch) { isolated(s, e.record) })
+}
+
+// walk calls record for each record of a chunk.
+func (e *encoder) walk(s *scratch, data []byte, tag string, record func(*scratch)) {
 	s.text, s.entries, s.damaged, s.lost = s.text[:0], s.entries[:0], 0, s.lost[:0]
 	s.ids.reset(tag)
 	s.reader.Reset(data)
@@ -98,7 +106,7 @@ func (e *encoder) encode(s *scratch, data []byte, tag string) {
 		case chunk.End:
 			return
 		case chunk.Record:
-			e.record(s)
+			record(s)
 		case chunk.Damaged:
 			if s.damaged++; s.damaged == 1 {
 				s.reason = s.reader.Reason
@@ -166,27 +174,9 @@ func (e *entry) size() int {
 	return (e.key.to - e.key.from) + (e.value.to - e.value.from) + (e.id.to - e.id.from) + overhead
 }
 
-// encodeIsolated is encode for a chunk at which encode panicked: a record that panics is left out and noted. A fault in
-// borrowed memory is nobody's fault here and goes on as the panic that it is.
-func (e *encoder) encodeIsolated(s *scratch, data []byte, tag string) {
-	s.text, s.entries, s.damaged, s.lost = s.text[:0], s.entries[:0], 0, s.lost[:0]
-	s.ids.reset(tag)
-	s.reader.Reset(data)
-	for {
-		switch s.reader.Next() {
-		case chunk.End:
-			return
-		case chunk.Record:
-			e.recordIsolated(s)
-		case chunk.Damaged:
-			if s.damaged++; s.damaged == 1 {
-				s.reason = s.reader.Reason
-			}
-		}
-	}
-}
-
-func (e *encoder) recordIsolated(s *scratch) {
+// isolated calls record and notes a panic instead of passing it on. A fault in borrowed memory is no record's fault and
+// goes on as the panic that it is.
+func isolated(s *scratch, record func(*scratch)) {
 	text, entries := len(s.text), len(s.entries)
 	defer func() {
 		switch p := recover().(type) {
@@ -198,5 +188,5 @@ func (e *encoder) recordIsolated(s *scratch) {
 			s.lost = append(s.lost, lost{len(s.reader.Raw), p, debug.Stack()})
 		}
 	}()
-	e.record(s)
+	record(s)
 }

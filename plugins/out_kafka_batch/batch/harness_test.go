@@ -1,9 +1,13 @@
 package batch
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"github.com/pierrec/lz4/v4"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -229,4 +233,86 @@ func endOffsets(t testing.TB, ctx context.Context, cl *kgo.Client) (n int64) {
 		}
 	}
 	return n
+}
+
+// admin sends one request to a cluster.
+func admin(t testing.TB, c *kfake.Cluster, req kmsg.Request) kmsg.Response {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	res, err := cl.Request(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func createTopic(t testing.TB, c *kfake.Cluster, name string, partitions int32, configs ...string) {
+	t.Helper()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	rt := kmsg.NewCreateTopicsRequestTopic()
+	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = name, partitions, 1
+	for i := 0; i < len(configs); i += 2 {
+		cfg := kmsg.NewCreateTopicsRequestTopicConfig()
+		cfg.Name, cfg.Value = configs[i], &configs[i+1]
+		rt.Configs = append(rt.Configs, cfg)
+	}
+	req.Topics, req.TimeoutMillis = append(req.Topics, rt), 5000
+	if code := admin(t, c, req).(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode; code != 0 {
+		t.Fatalf("create %s: code %d", name, code)
+	}
+}
+
+func deleteTopic(t testing.TB, c *kfake.Cluster, name string) {
+	t.Helper()
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	rt := kmsg.NewDeleteTopicsRequestTopic()
+	rt.Topic = &name
+	req.Topics, req.TopicNames, req.TimeoutMillis = append(req.Topics, rt), []string{name}, 5000
+	if code := admin(t, c, req).(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode; code != 0 {
+		t.Fatalf("delete %s: code %d", name, code)
+	}
+}
+
+// unpack is the records of a batch that a test broker got.
+func unpack(t testing.TB, b kmsg.RecordBatch) (records []kmsg.Record) {
+	t.Helper()
+	raw := b.Records
+	if codec(b.Attributes&7) == codecLZ4 {
+		var err error
+		if raw, err = io.ReadAll(lz4.NewReader(bytes.NewReader(raw))); err != nil {
+			t.Error(err)
+		}
+	}
+	for len(raw) > 0 {
+		size, n := binary.Varint(raw)
+		var r kmsg.Record
+		if err := r.ReadFrom(raw[:n+int(size)]); err != nil {
+			t.Error(err)
+			return records
+		}
+		records, raw = append(records, r), raw[n+int(size):]
+	}
+	return records
+}
+
+// values is the member "chunk" of each record.
+func values(t testing.TB, b kmsg.RecordBatch) (names []string) {
+	t.Helper()
+	for _, r := range unpack(t, b) {
+		var v struct{ Chunk string }
+		if err := json.Unmarshal(r.Value, &v); err != nil {
+			t.Error(err)
+		}
+		names = append(names, v.Chunk)
+	}
+	return names
+}
+
+// largeEvent is one record of about that size.
+func largeEvent(name string, size int) []byte {
+	return chunk.AppendEvent(nil, 1700000000, 0, nil, pairs("chunk", name, "n", 0, "text", strings.Repeat("x", size)), true)
 }

@@ -27,7 +27,7 @@ func class(n int) int {
 func getBuffer(n int) []byte {
 	c := class(n)
 	if c >= classes {
-		return make([]byte, 0, n)
+		return make([]byte, 0, n+n/2) // whoever grows it does not copy it for every record
 	}
 	if b, ok := bufferPools[c].Get().(*[]byte); ok {
 		return (*b)[:0]
@@ -54,7 +54,7 @@ func grow(b []byte, n int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}
-	g := append(getBuffer(len(b)+n), b...)
+	g := append(getBuffer(max(len(b)+n, cap(b)+1)), b...)
 	putBuffer(b)
 	return g
 }

@@ -66,7 +66,7 @@ func newOutput(log *slog.Logger, cfg config) *Output {
 	o.cluster = newCluster(o.ctx, &o.probes, log, &o.cfg)
 	o.producers = newProducers(o.cluster, log)
 	o.router = &router{cluster: o.cluster, notices: o.notices, topic: cfg.topic, make: func(id int32) *partition {
-		return &partition{id: id, o: o}
+		return &partition{topic: cfg.topic, id: id, o: o}
 	}}
 	return o
 }

@@ -16,12 +16,15 @@ const (
 	// maxCorrupt is how often a batch is sent that brokers call corrupt, before it is taken for the records' fault.
 	maxCorrupt = 3
 	// goneAfter is how many attempts in a row find that the partition does not exist, before its batch moves.
-	goneAfter = 8
+	goneAfter = 5
+	// quietFailures is how many failures in a row are not worth a line while brokers can be reached: a restart of one.
+	quietFailures = 3
 )
 
 // partition owns the batches of one partition of the topic, from the moment that records are appended until a broker
 // has decided. Its goroutine runs while there is a batch.
 type partition struct {
+	topic    string
 	id       int32
 	o        *Output
 	leader   atomic.Int32 // -1: none, or not known
@@ -36,6 +39,7 @@ type partition struct {
 	asked    bool  // producer is an answer
 	fresh    bool  // the shared producer id is of no use here any more
 	sequence int32 // of the next record
+	err      error // of the last request without an answer
 }
 
 // batch is a stretch of one partition's records: first open, then closed by what follows it, then sealed.
@@ -43,14 +47,16 @@ type batch struct {
 	set   recordSet
 	parts []part // in the order of the records
 	held  int64  // bytes of memory that are accounted to it
+	full  bool   // nothing is appended any more
 
 	wire      []byte // once sealed; set is empty then
 	stamped   bool   // wire has its producer and sequence
 	abandoned bool   // kafka-go may still read wire
 	sent      int    // attempts
 	corrupt   int    // answers that called it so
+	since     int64  // 1 + acknowledged batches of the instance when a broker first called its records corrupt; 0: never
 	gone      int    // attempts in a row that found no such partition
-	restamped bool   // has the present time
+	restamps  int    // 1: records that the broker named have the present time, 2: all have
 }
 
 // part is the records that a delivery has in a batch.
@@ -85,7 +91,7 @@ func (p *partition) append(s *scratch, head int32, d *delivery) {
 func (p *partition) openFor(size int) *batch {
 	if n := len(p.queue); n > 0 {
 		b := p.queue[n-1]
-		if b.wire == nil && len(b.set.bytes)+size <= p.o.cfg.batchMaxBytes && b.set.count < p.o.cfg.batchMaxRecords {
+		if !b.full && len(b.set.bytes)+size <= p.o.cfg.batchMaxBytes && b.set.count < p.o.cfg.batchMaxRecords {
 			return b
 		}
 	}
@@ -114,6 +120,7 @@ func (p *partition) next() *batch {
 	b := p.queue[0]
 	p.queue[0] = nil
 	p.queue = p.queue[1:]
+	b.full = true
 	return b
 }
 
@@ -137,6 +144,12 @@ func (p *partition) run() {
 			case <-p.o.cluster.reachable():
 			case <-p.o.ctx.Done():
 				return
+			}
+			if p.err != nil && attempt >= quietFailures {
+				p.o.notices.network.Do(func() {
+					p.o.log.Warn("requests to Kafka bring no answer; the batch is sent again", "topic", p.topic, "partition", p.id,
+						"attempts", attempt+1, "error", p.err.Error())
+				})
 			}
 		}
 		p.troubled.Store(false)
@@ -169,10 +182,11 @@ func (p *partition) try(b *batch) (settled bool) {
 		stamp(b.wire, p.producer, p.sequence)
 		b.stamped = true
 	}
+	p.err = nil
 	if b.sent++; b.sent > 1 {
 		p.o.stats.resends.Add(1)
 	}
-	r, abandoned, err := p.o.cluster.produce(p.o.ctx, p.leader.Load(), p.id, b.wire)
+	r, abandoned, err := p.o.cluster.produce(p.o.ctx, p.leader.Load(), p.topic, p.id, b.wire)
 	b.abandoned = b.abandoned || abandoned
 	if err != nil {
 		return p.failed(b, err)
@@ -193,7 +207,12 @@ func (p *partition) identify() bool {
 		p.unanswered(err)
 		return false
 	case code != 0:
-		p.operator("InitProducerId", reply{code: code})
+		switch classifyProducerID(code) {
+		case operatorCase:
+			p.operator("InitProducerId", reply{code: code})
+		case unknownCode:
+			p.unknown("InitProducerId", reply{code: code})
+		}
 		return false
 	}
 	p.producer, p.asked, p.sequence = id, true, 0
@@ -233,6 +252,7 @@ func (p *partition) failed(b *batch, err error) bool {
 // unanswered notes a failure and has the connections renewed.
 func (p *partition) unanswered(err error) failure {
 	f := classifyError(err)
+	p.err = err
 	if p.o.ctx.Err() != nil {
 		return f
 	}
@@ -258,9 +278,7 @@ func (p *partition) act(b *batch, r reply) bool {
 	case resendStale:
 		p.o.cluster.check()
 	case corrupt:
-		if b.corrupt++; b.corrupt >= maxCorrupt {
-			return p.halve(b, reasonCorrupt, r)
-		}
+		return p.corrupted(b, r)
 	case newProducer:
 		p.o.stats.newProducer.Add(1)
 		p.o.notices.producer.Do(func() {
@@ -269,6 +287,12 @@ func (p *partition) act(b *batch, r reply) bool {
 		})
 		p.asked, p.fresh, b.stamped = false, true, false
 	case split:
+		if b.set.count > 1 {
+			p.o.notices.tooLarge.Do(func() {
+				p.o.log.Warn("a broker refuses a batch as too large; it goes in halves: set batch_max_bytes below the topic's max.message.bytes",
+					"topic", p.topic, "bytes", len(b.wire), "records", b.set.count, "batch_max_bytes", p.o.cfg.batchMaxBytes)
+			})
+		}
 		return p.halve(b, reasonTooLarge, r)
 	case isolate:
 		if !p.o.cfg.keyed && strings.Contains(strings.ToLower(r.message), "compacted topic") {
@@ -278,7 +302,7 @@ func (p *partition) act(b *batch, r reply) bool {
 		}
 		return p.isolate(b, r)
 	case newTime:
-		if b.restamped {
+		if b.restamps > 1 {
 			p.operator("Produce", r) // the present is refused too: somebody's clock is wrong
 			return false
 		}
@@ -286,19 +310,23 @@ func (p *partition) act(b *batch, r reply) bool {
 	case operatorCase:
 		p.operator("Produce", r)
 	case unknownCode:
-		p.o.stats.unknown.Add(1)
-		p.o.notices.unknown.Do(func() {
-			p.o.log.Warn("a broker answered with a code that is not expected; the batch is sent again", "topic", p.o.cfg.topic,
-				"partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message)
-		})
+		p.unknown("Produce", r)
 		p.o.cluster.check()
 	}
 	return false
 }
 
+func (p *partition) unknown(request string, r reply) {
+	p.o.stats.unknown.Add(1)
+	p.o.notices.unknown.Do(func() {
+		p.o.log.Warn("a broker answered with a code that is not expected; the request is sent again", "request", request,
+			"topic", p.topic, "partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message)
+	})
+}
+
 func (p *partition) operator(request string, r reply) {
 	p.o.notices.operator.Do(func() {
-		args := []any{"request", request, "topic", p.o.cfg.topic, "partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message}
+		args := []any{"request", request, "topic", p.topic, "partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message}
 		if c := kafka.Error(r.code); c == kafka.UnsupportedCompressionType || c == kafka.UnsupportedVersion {
 			args = append(args, "compression", p.o.cfg.codec.String())
 		}
@@ -348,9 +376,42 @@ func (p *partition) isolate(b *batch, r reply) bool {
 	return true
 }
 
+// corrupted acts on a batch that a broker calls corrupt. Its checksum is right, so something on the way breaks it, or
+// the broker has a disk that does, or (before Kafka 2.4) one record is not to the topic's liking. Only where others are
+// accepted meanwhile it is the record's fault: otherwise one bad network card would cost every record that there is.
+func (p *partition) corrupted(b *batch, r reply) bool {
+	acknowledged := p.o.stats.batches.Load()
+	if b.since == 0 {
+		b.since = acknowledged + 1
+	}
+	if b.corrupt++; b.corrupt < maxCorrupt {
+		return false
+	}
+	if b.set.count > 1 || acknowledged >= b.since {
+		return p.halve(b, reasonCorrupt, r)
+	}
+	p.operator("Produce", r)
+	return sleep(p.o.ctx, backoff(b.corrupt)) && p.swap(b)
+}
+
+// swap lets the next batch go first, to see whether it is accepted. A definite refusal has left b without a sequence.
+func (p *partition) swap(b *batch) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return false
+	}
+	b.stamped = false
+	p.queue = append([]*batch{p.queue[0], b}, p.queue[1:]...)
+	return true
+}
+
 // restamp gives the records that the broker names, or all of them, the present time.
 func (p *partition) restamp(b *batch, r reply) bool {
-	bad := named(b, r)
+	var bad map[int32]bool
+	if b.restamps == 0 {
+		bad = named(b, r)
+	}
 	now := time.Now().UnixMilli()
 	batches := p.rewriteTimes(b, func(i int32, ms int64) int64 {
 		if len(bad) == 0 || bad[i] {
@@ -360,7 +421,10 @@ func (p *partition) restamp(b *batch, r reply) bool {
 		return ms
 	})
 	for _, n := range batches {
-		n.restamped = len(bad) == 0
+		n.restamps = 1
+		if len(bad) == 0 {
+			n.restamps = 2
+		}
 	}
 	p.putFirst(batches)
 	return true

@@ -44,9 +44,10 @@ func (p *producers) get(ctx context.Context, fresh bool) (id producerID, code in
 	switch {
 	case err != nil:
 		return producerID{}, 0, err
-	case kafka.Error(code) == kafka.ClusterAuthorizationFailed:
+	case kafka.Error(code) == kafka.ClusterAuthorizationFailed, kafka.Error(code) == kafka.UnsupportedVersion:
 		p.none = true
-		p.log.Warn("the cluster does not let this client write idempotently (31 CLUSTER_AUTHORIZATION_FAILED): going on without; a lost answer may then cause duplicates")
+		p.log.Warn("the cluster does not let this client write idempotently: going on without; a lost answer may then cause duplicates",
+			"error", explain(code), "code", code)
 		return producerID{}, 0, nil
 	case code != 0:
 		return producerID{}, code, nil

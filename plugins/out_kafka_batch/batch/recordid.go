@@ -3,6 +3,7 @@ package batch
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
@@ -43,13 +44,13 @@ type identifier struct {
 	tag    string
 	prefix []byte
 	digest xxhash.Digest
-	seen   map[[16]byte]int32 // how often, in this chunk; only ids from time
+	seen   idCounts // in this chunk; only ids from time
 }
 
 // reset starts a chunk.
 func (x *identifier) reset(tag string) {
 	x.tag = tag
-	clear(x.seen)
+	x.seen.reset()
 }
 
 // append appends the id of the chunk's next record as text.
@@ -76,9 +77,7 @@ func (x *identifier) append(dst []byte, sec int64, nsec uint32, body []byte) []b
 	b = binary.BigEndian.AppendUint64(b, uint64(sec))
 	x.prefix = binary.BigEndian.AppendUint32(b, nsec)
 	id := x.sum(body, nil, 0)
-	n := x.seen[id]
-	x.seen[id] = n + 1
-	if n > 0 {
+	if n := x.seen.next(id); n > 0 {
 		id = x.sum(body, nil, n)
 	}
 	return hex.AppendEncode(dst, id[:])
@@ -118,4 +117,63 @@ func (x *identifier) sum(body, rest []byte, n int32) (id [16]byte) {
 		binary.BigEndian.PutUint64(id[8*i:], x.digest.Sum64())
 	}
 	return id
+}
+
+// idCounts counts equal ids within a chunk. Ids are hashes already, so this is a table with linear probing; a slot
+// belongs to the chunk whose number it has, so that starting over costs nothing however large the table has grown.
+type idCounts struct {
+	slots []idCount // a power of two, at most half full
+	used  int
+	round uint32
+}
+
+type idCount struct {
+	id    [16]byte
+	round uint32
+	n     int32
+}
+
+// idMix keeps whoever writes the logs from choosing slots. It has no influence on ids.
+var idMix = rand.Uint64() | 1
+
+func (t *idCounts) reset() {
+	t.used = 0
+	if t.round++; t.round == 0 {
+		clear(t.slots)
+		t.round = 1
+	}
+}
+
+// next returns how often the id was seen before.
+func (t *idCounts) next(id [16]byte) int32 {
+	if 2*t.used >= len(t.slots) {
+		t.grow()
+	}
+	s := t.slot(id)
+	if s.round != t.round {
+		*s = idCount{id: id, round: t.round}
+		t.used++
+	}
+	s.n++
+	return s.n - 1
+}
+
+// slot is the id's, or the free one where it belongs.
+func (t *idCounts) slot(id [16]byte) *idCount {
+	mask := uint64(len(t.slots) - 1)
+	for i := binary.BigEndian.Uint64(id[8:]) * idMix >> 32; ; i++ {
+		if s := &t.slots[i&mask]; s.round != t.round || s.id == id {
+			return s
+		}
+	}
+}
+
+func (t *idCounts) grow() {
+	old := t.slots
+	t.slots = make([]idCount, max(256, 2*len(old)))
+	for i := range old {
+		if old[i].round == t.round {
+			*t.slot(old[i].id) = old[i]
+		}
+	}
 }

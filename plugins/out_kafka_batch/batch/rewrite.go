@@ -24,6 +24,7 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 	p.o.stats.splits.Add(1)
 	made := make([]*batch, groups)
 	in := recordReader{rest: set.bytes, firstTime: set.firstTime}
+	var dropped []part
 	i := int32(0)
 	for _, from := range b.parts {
 		for range from.n {
@@ -33,12 +34,12 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 			group, at, drop := place(i, in.ms)
 			i++
 			if drop {
-				p.drop(from.d, len(in.tail), reason, r)
+				dropped = append(dropped, part{from.d, int32(len(in.tail))})
 				continue
 			}
 			n := made[group]
 			if n == nil {
-				n = &batch{corrupt: 0}
+				n = &batch{full: true, since: b.since}
 				made[group] = n
 			}
 			n.set.addTail(at, in.tail)
@@ -47,6 +48,10 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 			}
 			n.parts[len(n.parts)-1].n++
 		}
+	}
+	// From here on nothing can fail: what follows cannot be done twice.
+	for _, d := range dropped {
+		p.drop(d.d, int(d.n), reason, r)
 	}
 	putBuffer(set.bytes)
 	if !b.abandoned {
@@ -69,7 +74,7 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 func (p *partition) drop(d *delivery, size int, reason string, r reply) {
 	p.o.stats.drop(1, reason)
 	p.o.notices.dropped.Do(func() {
-		p.o.log.Warn("a record cannot be delivered and is dropped", "reason", reason, "topic", p.o.cfg.topic, "partition", p.id,
+		p.o.log.Warn("a record cannot be delivered and is dropped", "reason", reason, "topic", p.topic, "partition", p.id,
 			"bytes", size, "error", explain(r.code), "code", r.code, "message", r.message)
 	})
 	d.resolve(1)

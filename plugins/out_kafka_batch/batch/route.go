@@ -50,10 +50,10 @@ func (r *router) get(ctx context.Context) (*route, error) {
 		if current := r.fresh(); current != nil {
 			return current, nil
 		}
-		t, err := r.cluster.topic(ctx)
+		t, err := r.cluster.topic(ctx, r.topic)
 		if err != nil {
 			r.cluster.check()
-			return nil, fmt.Errorf("metadata: %w", err)
+			return nil, fmt.Errorf("metadata of %s: %w", r.topic, err)
 		}
 		switch kafka.Error(t.ErrorCode) {
 		case 0:
