@@ -17,7 +17,8 @@ const (
 //
 // Apply appends the chunk's new form to dst, which is empty and has SizeHint's capacity, and tells whether it differs
 // from data. dst lies in the host's memory: appending beyond its capacity is allowed (Go then moves it, and it is
-// copied back), keeping it is not. It must not block: it runs on the input's thread.
+// copied back), keeping it is not. Anything else that it returns is copied, too. It must not block: it runs on the
+// input's thread.
 type FilterLogic interface {
 	Apply(dst, data, tag []byte) (out []byte, modified bool)
 	SizeHint(n int) int
@@ -52,34 +53,44 @@ func (f *Filter) Filter(handle uintptr, data unsafe.Pointer, size int, tag unsaf
 	in.log.atLevel(enter())
 	defer in.log.drain()
 
-	room := max(in.logic.SizeHint(size), 1)
-	block := alloc(room)
-	if block == nil {
-		return NoTouch
-	}
 	chunk := unsafe.Slice((*byte)(data), size)
 	var tagBytes []byte
 	if tagLen > 0 {
 		tagBytes = unsafe.Slice((*byte)(tag), tagLen)
 	}
+	var block, moved unsafe.Pointer
 	var result []byte
 	var modified bool
-	p := in.guard.run(in.log, "filter", func() {
+	p := in.guard.run(in.log, "filter", chunk, func() {
+		room := max(in.logic.SizeHint(size), 1)
+		if block = alloc(room); block == nil {
+			return
+		}
 		result, modified = in.logic.Apply(unsafe.Slice((*byte)(block), room)[:0], chunk, tagBytes)
+		if !modified || len(result) == 0 || unsafe.Pointer(unsafe.SliceData(result)) == block {
+			return
+		}
+		// Outgrown, or not what was given. The old block is freed later: the result may lie in it.
+		if moved = alloc(len(result)); moved == nil {
+			modified = false
+			return
+		}
+		copy(unsafe.Slice((*byte)(moved), len(result)), result)
 	})
 	// An empty result would tell the host to drop every record of the chunk; enriching never does.
 	if p != nil || !modified || len(result) == 0 {
 		free(block)
+		free(moved)
 		return NoTouch
 	}
-	if unsafe.Pointer(unsafe.SliceData(result)) != block {
+	if moved != nil {
 		free(block)
-		if block = alloc(len(result)); block == nil {
-			return NoTouch
-		}
-		copy(unsafe.Slice((*byte)(block), len(result)), result)
+		block = moved
 	}
-	*out, *outSize = block, uint64(len(result))
+	// Stored as a number: to store a pointer, Go reads the old one first, and what the host left in *out may look like
+	// a bad pointer of Go's (see "Passing pointers" in the documentation of cgo).
+	*(*uintptr)(unsafe.Pointer(out)) = uintptr(block)
+	*outSize = uint64(len(result))
 	return Modified
 }
 

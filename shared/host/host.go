@@ -13,7 +13,7 @@
 //   - data and tag are borrowed: valid until the call returns, and on hosts before 2.2 not even that (after Grace the
 //     engine unmaps chunks that workers still read; the fault becomes a panic, the panic a RETRY). So logic takes what
 //     it needs first and does not touch data after it has waited for anything.
-//   - A panic costs the call, not the process; it is logged with its stack once per place and counted after that.
+//   - A panic costs the call, not the process; its stack is logged once per message, repetitions are counted.
 //   - Log lines of any goroutine come out through the host, at the host's level, with the next call from the host.
 //
 // # What it does not
@@ -78,7 +78,7 @@ func (t *instances[T]) open(id identity, build func(*slog.Logger, option.Getter)
 
 	var logic T
 	var err error
-	if p := in.guard.run(in.log, "init", func() { logic, err = build(in.log.slog(), get) }); p != nil {
+	if p := in.guard.run(in.log, "init", nil, func() { logic, err = build(in.log.slog(), get) }); p != nil {
 		err = fmt.Errorf("panic: %v", p)
 	}
 	if err != nil {
@@ -134,6 +134,6 @@ func (in *instance[T]) close(end func(T)) {
 	}
 	in.closed = true
 	in.log.atLevel(enter())
-	in.guard.run(in.log, "exit", func() { end(in.logic) })
+	in.guard.run(in.log, "exit", nil, func() { end(in.logic) })
 	in.log.drain()
 }

@@ -82,7 +82,7 @@ func (l *logger) add(level slog.Level, text string) {
 		host = 3
 	}
 	if len(text) > maxLine {
-		text = text[:maxLine] + "…"
+		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

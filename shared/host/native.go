@@ -43,6 +43,11 @@ func filterName(instance unsafe.Pointer) string { return C.GoString(C.flbgo_filt
 // alloc returns n bytes of the host's malloc, or nil. They are not initialised.
 func alloc(n int) unsafe.Pointer { return C.flbgo_host_alloc(C.size_t(n)) }
 
-func free(p unsafe.Pointer) { C.flbgo_host_free(p) }
+// free gives back what alloc returned; nil is nothing.
+func free(p unsafe.Pointer) {
+	if p != nil {
+		C.flbgo_host_free(p)
+	}
+}
 
 func goString(s unsafe.Pointer) string { return C.GoString((*C.char)(s)) }

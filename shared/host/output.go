@@ -50,8 +50,9 @@ type outputInstance struct {
 	suspects   suspects
 }
 
-// Init starts an instance; p is what the host's proxy passes. setHandle stores the handle in the host's context for it; nothing but that small integer
-// may be given to the host, which never frees it. Returns the host's code: 1, or -1 to stop the start.
+// Init starts an instance; p is what the host's proxy passes. setHandle stores the handle in the host's context for it;
+// nothing but that small integer may be given to the host, which never frees it. Returns the host's code: 1, or -1 to
+// stop the start.
 func (o *Output) Init(p unsafe.Pointer, get option.Getter, setHandle func(handle any)) int {
 	started()
 	build := func(log *slog.Logger, get option.Getter) (*outputInstance, error) {
@@ -96,21 +97,26 @@ func (o *Output) Flush(handle any, data unsafe.Pointer, length int, tag unsafe.P
 	var err error
 	name := goString(tag)
 	flush, suspect := logic.Flush, false
-	if isolator, ok := logic.OutputLogic.(Isolator); ok && logic.suspects.any() {
-		in.guard.run(in.log, "look at a chunk", func() {
+	isolator, isolates := logic.OutputLogic.(Isolator)
+	if isolates && logic.suspects.any() {
+		in.guard.run(in.log, "look at a chunk", chunk, func() {
 			if logic.suspects.panics(chunk, name) >= 2 {
 				flush, suspect = isolator.FlushIsolated, true
 			}
 		})
 	}
-	if p := in.guard.run(in.log, "flush", func() { err = flush(chunk, name, onEngine) }); p != nil {
-		// The chunk's memory may be what faulted, so looking at it again is guarded too.
-		in.guard.run(in.log, "note a chunk", func() { logic.suspects.add(chunk, name) })
+	if p := in.guard.run(in.log, "flush", chunk, func() { err = flush(chunk, name, onEngine) }); p != nil {
+		if tookBack(p, chunk) {
+			return Retry // the chunk is not to blame, whatever OnPanic says
+		}
+		if isolates {
+			in.guard.run(in.log, "note a chunk", chunk, func() { logic.suspects.add(chunk, name) })
+		}
 		return o.OnPanic
 	}
 	v := verdict(err)
 	if suspect && v != Retry {
-		in.guard.run(in.log, "forget a chunk", func() { logic.suspects.forget(chunk, name) })
+		in.guard.run(in.log, "forget a chunk", chunk, func() { logic.suspects.forget(chunk, name) })
 	}
 	return v
 }

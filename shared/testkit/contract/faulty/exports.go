@@ -63,5 +63,8 @@ func faultyOpen() C.int { return C.int(gate.letGo()) }
 //export faultySaid
 func faultySaid() C.int { return C.int(gate.said.Load()) }
 
+//export faultyStop
+func faultyStop() C.int { gate.stopped.Store(true); return 0 }
+
 // deep calls C that needs nearly all of a coroutine's stack.
 func deep() { C.faulty_deep() }

@@ -27,6 +27,9 @@ func (f *filterLogic) Apply(dst, data, tag []byte) (out []byte, modified bool) {
 	case "panic": // half-way
 		_ = append(dst, data[:len(data)/2]...)
 		panic("asked to")
+	case "nil":
+		var p *filterLogic
+		p.log.Info("never said")
 	case "late":
 		gate.pass()
 		return append(dst, data...), true

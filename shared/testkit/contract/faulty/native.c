@@ -32,9 +32,12 @@ void FLBPluginUnregister(void *def)
 /* Wants a frame as large as a coroutine's stack, as liblz4 and others do. */
 void faulty_deep(void)
 {
-    volatile char frame[24000];
+    volatile char frame[24576];
+    size_t i;
 
-    memset((char *) frame, 1, sizeof(frame));
+    for (i = 0; i < sizeof(frame); i++) {
+        frame[i] = 1;
+    }
 }
 
 static int filter_init(void *instance, void *config, void *data)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
-	"time"
 
 	"flbgo/shared/chunk"
 )
@@ -38,7 +37,8 @@ func (o *outputLogic) Flush(data []byte, tag string, onEngine bool) error {
 		var p *outputLogic
 		p.log.Info("never said")
 	case "divide":
-		return fmt.Errorf("%d", 1/(len(tag)-len("divide")-len(tag[len(what):])))
+		zero := len(what) - len("divide")
+		return fmt.Errorf("%d", 1/zero)
 	case "gate":
 		gate.pass()
 		return nil
@@ -66,13 +66,11 @@ func (o *outputLogic) Flush(data []byte, tag string, onEngine bool) error {
 	case "garbage":
 		collect()
 	case "spin":
-		spin(2 * time.Second)
+		spin()
 	case "walk":
 		return walk(data)
 	case "deep":
 		deep()
-	case "bare":
-		runtime.GC()
 	default:
 		return fmt.Errorf("unknown tag %q", tag)
 	}
@@ -108,18 +106,24 @@ func read(data []byte) error {
 	return nil
 }
 
-// walk goes through the chunk for a while, and looks at nothing.
+// walk goes through the chunk until it is stopped. All that it calls is Next.
 func walk(data []byte) error {
 	var r chunk.Reader
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+	for !gate.stopped.Load() {
 		r.Reset(data)
 		for k := r.Next(); k != chunk.End; k = r.Next() {
 			if k == chunk.Damaged {
-				return fmt.Errorf("damaged: %v", r.Reason)
+				return errors.New("damaged")
 			}
 		}
 	}
 	return nil
+}
+
+// spin calls nothing until it is stopped: only a signal could interrupt it.
+func spin() {
+	for !gate.stopped.Load() {
+	}
 }
 
 // collect makes garbage and has it collected.
@@ -131,15 +135,3 @@ func collect() {
 	runtime.GC()
 	runtime.KeepAlive(keep)
 }
-
-// spin is a loop that never calls anything: nothing but a signal can interrupt it.
-func spin(d time.Duration) {
-	end := time.Now().Add(d)
-	for time.Now().Before(end) {
-		for i := range 1 << 28 {
-			sink += i
-		}
-	}
-}
-
-var sink int
