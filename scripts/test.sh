@@ -64,7 +64,7 @@ need_cache
 case ${1:-} in
 short) unit -short -timeout 3m ;;
 unit) unit -race -timeout 6m ;;
-contract) go test -count=1 -timeout 3m ./shared/testkit/contract/... ;;
+contract) FLBGO_PLUGINS=$PWD/bin go test -count=1 -timeout 3m -tags contract ./shared/testkit/contract/... ;;
 e2e) e2e ;;
 *) fail "unknown kind of tests '${1:-}'; allowed: short, unit, contract, e2e" ;;
 esac

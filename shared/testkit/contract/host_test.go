@@ -97,19 +97,24 @@ func startHost(t *testing.T, g generation, env ...string) *host {
 	}
 	go h.listen(out)
 	t.Cleanup(func() {
-		h.in.Close()
-		select {
-		case <-h.dead:
-		case <-time.After(patience):
-			t.Error("the host did not end with its input")
-			syscall.Kill(-h.cmd.Process.Pid, syscall.SIGKILL)
-			<-h.dead
-		}
+		h.end()
 		if t.Failed() {
 			t.Logf("the host on stderr:\n%s", h.stderr.String())
 		}
 	})
 	return h
+}
+
+// end ends the host, which it does when its input ends, and waits until it is gone.
+func (h *host) end() {
+	h.in.Close()
+	select {
+	case <-h.dead:
+	case <-time.After(patience):
+		h.t.Error("the host did not end with its input")
+		syscall.Kill(-h.cmd.Process.Pid, syscall.SIGKILL)
+		<-h.dead
+	}
 }
 
 func (h *host) listen(out io.Reader) {

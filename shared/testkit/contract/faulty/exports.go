@@ -4,6 +4,7 @@ package main
 // #include <stddef.h>
 // #include <stdint.h>
 // void faulty_deep(void);
+// extern int32_t faulty_stopped;
 import "C"
 
 import (
@@ -63,8 +64,8 @@ func faultyOpen() C.int { return C.int(gate.letGo()) }
 //export faultySaid
 func faultySaid() C.int { return C.int(gate.said.Load()) }
 
-//export faultyStop
-func faultyStop() C.int { gate.stopped.Store(true); return 0 }
+// stopped is set by faulty_stop, which is C: while a collection waits for a loop, no call into Go returns.
+func stopped() *int32 { return (*int32)(unsafe.Pointer(&C.faulty_stopped)) }
 
 // deep calls C that needs nearly all of a coroutine's stack.
 func deep() { C.faulty_deep() }

@@ -14,7 +14,6 @@ type gates struct {
 	waiting int
 	open    chan struct{}
 	said    atomic.Int64 // log lines of goroutines behind the gate
-	stopped atomic.Bool  // ends walk and spin, for good
 }
 
 func (g *gates) pass() {

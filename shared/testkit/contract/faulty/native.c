@@ -40,6 +40,15 @@ void faulty_deep(void)
     }
 }
 
+int32_t faulty_stopped;
+
+/* Ends walk and spin, for good. */
+int faulty_stop(void)
+{
+    __atomic_store_n(&faulty_stopped, 1, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
 static int filter_init(void *instance, void *config, void *data)
 {
     void (*set_context)(void *, void *) = (void (*)(void *, void *)) dlsym(RTLD_DEFAULT, "flb_filter_set_context");

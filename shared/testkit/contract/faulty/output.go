@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"flbgo/shared/chunk"
 )
@@ -109,7 +110,7 @@ func read(data []byte) error {
 // walk goes through the chunk until it is stopped. All that it calls is Next.
 func walk(data []byte) error {
 	var r chunk.Reader
-	for !gate.stopped.Load() {
+	for stop := stopped(); atomic.LoadInt32(stop) == 0; {
 		r.Reset(data)
 		for k := r.Next(); k != chunk.End; k = r.Next() {
 			if k == chunk.Damaged {
@@ -122,7 +123,7 @@ func walk(data []byte) error {
 
 // spin calls nothing until it is stopped: only a signal could interrupt it.
 func spin() {
-	for !gate.stopped.Load() {
+	for stop := stopped(); atomic.LoadInt32(stop) == 0; {
 	}
 }
 

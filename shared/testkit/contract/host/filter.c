@@ -258,13 +258,20 @@ int filter_exit(int argc, char **argv)
 {
     struct flb_filter_instance **at = filter_slot(argv[1]);
     struct flb_filter_instance *ins;
-    int ret;
+    int i, ret;
 
     (void) argc;
     if (at == NULL) {
         return fail("no filter %s", argv[1]);
     }
     ins = *at;
+    /* The host ends its inputs, and their threads, before it ends a filter. */
+    for (i = 0; i < MAX_INPUTS; i++) {
+        if (inputs[i] != NULL) {
+            worker_stop(inputs[i]);
+            inputs[i] = NULL;
+        }
+    }
     plugin_enter();
     ret = ins->native->plugin.cb_exit(ins->context, NULL);
     plugin_leave();

@@ -212,7 +212,7 @@ static int run(int argc, char **argv)
         {"native", 3, filter_register},      /* native LIBRARY SYMBOL: a filter plugin */
         {"filter", 3, filter_create},        /* filter ID LIBRARY name=value… */
         {"apply", 4, filter_apply},          /* apply ID TAG CHUNK times=N thread=N result=PATH: done job=… follows */
-        {"end", 2, filter_exit},             /* end ID: ends the filter */
+        {"end", 2, filter_exit},             /* end ID: ends the inputs' threads, then the filter */
         {"chunk", 3, chunk_load},            /* chunk NAME PATH: the bytes of a file */
         {"unmap", 2, chunk_unmap},           /* unmap CHUNK: reading it is a SIGSEGV from now on */
         {"truncate", 2, chunk_truncate},     /* truncate CHUNK: reading it is a SIGBUS from now on */
