@@ -58,32 +58,50 @@ type Table []Option
 var reserved = []string{"alias", "log_level", "log_suppress_interval", "host", "port", "ipv6", "retry_limit", "workers",
 	"storage.total_limit_size", "name"}
 
-// Lint returns what is wrong with the table itself: names that Fluent Bit swallows, duplicates, defaults and examples
-// that do not parse. A plugin's test holds it to be empty.
+// Lint returns what is wrong with the table itself: names that Fluent Bit swallows, duplicates, bounds that nothing can
+// meet, defaults and examples that do not parse. A plugin's test holds it to be empty.
 func (t Table) Lint() []string {
 	var bad []string
 	seen := map[string]bool{}
 	for i := range t {
 		o := &t[i]
+		wrong := func(format string, args ...any) {
+			bad = append(bad, o.Name+": "+fmt.Sprintf(format, args...))
+		}
+		if strings.Trim(o.Name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || o.Name == "" {
+			wrong("the name is not snake_case")
+		}
 		for _, n := range append([]string{o.Name}, o.Aliases...) {
 			if l := strings.ToLower(n); isReserved(l) {
-				bad = append(bad, fmt.Sprintf("%s: the host keeps this name to itself", n))
+				wrong("the host keeps the name %s to itself", n)
 			} else if seen[l] {
-				bad = append(bad, fmt.Sprintf("%s: named twice", n))
+				wrong("%s is named twice", n)
 			} else {
 				seen[l] = true
 			}
 		}
-		for what, text := range map[string]string{"default": o.Default, "example": o.Example} {
+		for _, text := range []string{o.Default, o.Example} {
 			if text == "" {
 				continue
 			}
 			if _, err := o.parse(text); err != nil {
-				bad = append(bad, fmt.Sprintf("%s: its %s: %v", o.Name, what, err))
+				wrong("%q: %v", text, err)
 			}
 		}
+		if (o.Kind == Choice) != (len(o.Choices) > 0) {
+			wrong("a choice, and nothing else, has Choices")
+		}
+		if o.Min > o.Max {
+			wrong("nothing is from %d to %d", o.Min, o.Max)
+		}
+		if o.Required && (o.Default != "" || o.Example == "") {
+			wrong("what is required has no default, and an example for whoever forgot it")
+		}
+		if o.Secret && o.Default != "" {
+			wrong("a secret with a default is none")
+		}
 		if o.Help == "" {
-			bad = append(bad, o.Name+": no help")
+			wrong("no help")
 		}
 	}
 	return bad
@@ -113,7 +131,7 @@ func (t Table) Markdown() string {
 		if o.Kind == Choice {
 			form = strings.Join(o.Choices, ", ")
 		}
-		def := "`" + o.Default + "`"
+		def := "`" + strings.ReplaceAll(o.Default, "|", "\\|") + "`"
 		switch {
 		case o.Required:
 			def = "required"

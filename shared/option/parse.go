@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // parse turns a user's text into the kind's Go value. Its errors say what is allowed and give an example; the caller
@@ -50,11 +52,11 @@ func (o *Option) parse(text string) (any, error) {
 	case Pairs:
 		var pairs []Pair
 		for _, item := range splitRaw(text) {
-			k, v, ok := strings.Cut(item, "=")
-			if k = strings.TrimSpace(unescape(k)); !ok || k == "" {
-				return nil, o.allowed("name=value, several separated by commas; " + strconv.Quote(item) + " is not")
+			k, v, ok := cutRaw(item)
+			if k = clean(k); !ok || k == "" {
+				return nil, o.allowed("name=value, several separated by commas; " + o.show(item) + " is not")
 			}
-			pairs = append(pairs, Pair{k, strings.TrimSpace(unescape(v))})
+			pairs = append(pairs, Pair{k, clean(v)})
 		}
 		return pairs, nil
 	case Choice:
@@ -70,6 +72,24 @@ func (o *Option) parse(text string) (any, error) {
 	default:
 		return text, nil
 	}
+}
+
+// maxShown is how much of a value an error shows: the host cuts long lines, and what is wrong comes after the value.
+const maxShown = 200
+
+// show is a value as an error shows it.
+func (o *Option) show(text string) string {
+	if o.Secret {
+		return "(secret)"
+	}
+	if len(text) <= maxShown {
+		return strconv.Quote(text)
+	}
+	cut := maxShown
+	for cut > maxShown-utf8.UTFMax && !utf8.RuneStart(text[cut]) { // text need not be UTF-8
+		cut--
+	}
+	return strconv.Quote(text[:cut]) + "…"
 }
 
 func (o *Option) allowed(what string) error {
@@ -124,10 +144,11 @@ func parseSize(s string) (int64, bool) {
 // parseDuration reads Go's form, and a plain number as seconds, as Fluent Bit's own options do.
 func parseDuration(s string) (time.Duration, bool) {
 	if n, err := strconv.ParseFloat(s, 64); err == nil {
-		if n < 0 || n > math.MaxInt64/float64(time.Second) || math.IsNaN(n) {
+		n *= float64(time.Second)
+		if !(n >= 0 && n < math.MaxInt64) { // nor NaN; MaxInt64 becomes 2^63, which is too large
 			return 0, false
 		}
-		return time.Duration(n * float64(time.Second)), true
+		return time.Duration(n), true
 	}
 	d, err := time.ParseDuration(s)
 	return d, err == nil && d >= 0
@@ -136,9 +157,7 @@ func parseDuration(s string) (time.Duration, bool) {
 func split(s string) []string {
 	var items []string
 	for _, item := range splitRaw(s) {
-		if item = strings.TrimSpace(unescape(item)); item != "" {
-			items = append(items, item)
-		}
+		items = append(items, clean(item))
 	}
 	return items
 }
@@ -147,7 +166,7 @@ func split(s string) []string {
 func splitRaw(s string) []string {
 	var items []string
 	add := func(item string) {
-		if item = strings.TrimSpace(item); item != "" {
+		if strings.TrimSpace(item) != "" {
 			items = append(items, item)
 		}
 	}
@@ -163,6 +182,30 @@ func splitRaw(s string) []string {
 	}
 	add(s[start:])
 	return items
+}
+
+// cutRaw cuts at the first = that no backslash escapes; escapes stay in.
+func cutRaw(s string) (before, after string, found bool) {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '=':
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// clean takes the spaces around an item away, except one that a backslash escapes, and then the backslashes. One at the
+// very end escapes nothing and stays.
+func clean(s string) string {
+	s = strings.TrimLeftFunc(s, unicode.IsSpace)
+	end := strings.TrimRightFunc(s, unicode.IsSpace)
+	if escapes := len(end) - len(strings.TrimRight(end, `\`)); escapes%2 == 1 && len(end) < len(s) {
+		end = s[:len(end)+1]
+	}
+	return unescape(end)
 }
 
 func unescape(s string) string {

@@ -16,13 +16,14 @@ type Values struct {
 	table  Table
 	parsed map[string]any
 	set    map[string]string // as configured, only what was
+	named  map[string]string // the name under which it was, where that is an alias
 	errs   []error
 }
 
 // Parse reads every option of the table. It never stops at the first error: Err joins them all. A value that is wrong
 // is replaced by the default, so that checks across options still make sense.
 func (t Table) Parse(get Getter) *Values {
-	v := &Values{table: t, parsed: make(map[string]any, len(t)), set: map[string]string{}}
+	v := &Values{table: t, parsed: make(map[string]any, len(t)), set: map[string]string{}, named: map[string]string{}}
 	for i := range t {
 		o := &t[i]
 		name, text := o.Name, strings.TrimSpace(get(o.Name))
@@ -30,6 +31,9 @@ func (t Table) Parse(get Getter) *Values {
 			if text == "" {
 				name, text = alias, strings.TrimSpace(get(alias))
 			}
+		}
+		if text != "" && name != o.Name {
+			v.named[o.Name] = name
 		}
 		if text == "" && o.Required {
 			v.errs = append(v.errs, fmt.Errorf("option %s is missing: %s Example: %s %s", o.Name, o.Help, o.Name, o.Example))
@@ -41,11 +45,7 @@ func (t Table) Parse(get Getter) *Values {
 				v.parsed[o.Name] = p
 				continue
 			}
-			shown := fmt.Sprintf("%q", text)
-			if o.Secret {
-				shown = "(secret)"
-			}
-			v.errs = append(v.errs, fmt.Errorf("option %s: %s: %w", name, shown, err))
+			v.errs = append(v.errs, fmt.Errorf("option %s: %s: %w", name, o.show(text), err))
 		}
 		p, err := o.parse(o.Default)
 		if err != nil {
@@ -56,14 +56,18 @@ func (t Table) Parse(get Getter) *Values {
 	return v
 }
 
-// Fail records an error that only the plugin can know. It names the option, and unless it is a secret its value.
+// Fail records an error that only the plugin can know. It names the option as the user did, and its value where one was
+// set and is no secret.
 func (v *Values) Fail(name, format string, args ...any) {
 	o := v.option(name)
 	shown := ""
 	if text := v.set[name]; text != "" && !o.Secret {
-		shown = fmt.Sprintf(" %q:", text)
+		shown = ": " + o.show(text)
 	}
-	v.errs = append(v.errs, fmt.Errorf("option %s:%s %s", name, shown, fmt.Sprintf(format, args...)))
+	if alias := v.named[name]; alias != "" {
+		name = alias
+	}
+	v.errs = append(v.errs, fmt.Errorf("option %s%s: %w", name, shown, fmt.Errorf(format, args...)))
 }
 
 // Err joins all errors, one a line; nil when there is none.
@@ -84,7 +88,7 @@ func (v *Values) Describe() string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		if strings.ContainsAny(text, " \t") {
+		if strings.ContainsAny(text, " \t\r\n\"") {
 			text = fmt.Sprintf("%q", text)
 		}
 		b.WriteString(o.Name + "=" + text)
