@@ -13,8 +13,11 @@ import (
 )
 
 const (
-	// maxCorrupt is how often a batch is sent that brokers call corrupt, before it is taken for the records' fault.
-	maxCorrupt = 3
+	// maxCorrupt is how often a batch is sent that brokers call corrupt, before it is taken for the records' fault; and
+	// how often when an earlier attempt may have been appended, since a broker looks at the checksum before it looks for
+	// duplicates, so that writing the records anew may write them twice.
+	maxCorrupt       = 3
+	maxCorruptUnsure = 12
 	// goneAfter is how many attempts in a row find that the partition does not exist, before its batch moves.
 	goneAfter = 5
 	// quietFailures is how many failures in a row are not worth a line while brokers can be reached: a restart of one.
@@ -53,6 +56,7 @@ type batch struct {
 	stamped   bool   // wire has its producer and sequence
 	abandoned bool   // kafka-go may still read wire
 	sent      int    // attempts
+	unsure    bool   // an attempt without an answer may have been executed
 	corrupt   int    // answers that called it so
 	since     int64  // 1 + acknowledged batches of the instance when a broker first called its records corrupt; 0: never
 	gone      int    // attempts in a row that found no such partition
@@ -221,7 +225,11 @@ func (p *partition) identify() bool {
 
 // failed acts on a request that brought no answer.
 func (p *partition) failed(b *batch, err error) bool {
-	if p.unanswered(err) != failStale {
+	switch p.unanswered(err) {
+	case failNetwork:
+		b.unsure = true
+		fallthrough
+	case failOperator:
 		b.gone = 0
 		return false
 	}
@@ -384,7 +392,11 @@ func (p *partition) corrupted(b *batch, r reply) bool {
 	if b.since == 0 {
 		b.since = acknowledged + 1
 	}
-	if b.corrupt++; b.corrupt < maxCorrupt {
+	limit := maxCorrupt
+	if b.unsure {
+		limit = maxCorruptUnsure
+	}
+	if b.corrupt++; b.corrupt < limit {
 		return false
 	}
 	if b.set.count > 1 || acknowledged >= b.since {

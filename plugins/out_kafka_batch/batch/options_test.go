@@ -1,0 +1,89 @@
+package batch
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOptionsTable(t *testing.T) {
+	for _, bad := range Options.Lint() {
+		t.Error(bad)
+	}
+}
+
+// The README's table is this one. UPDATE_README=1 go test writes it.
+func TestReadmeTable(t *testing.T) {
+	const file, from, to = "../README.md", "<!-- options: begin -->\n", "<!-- options: end -->\n"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), from)
+	table, after, ok2 := strings.Cut(rest, to)
+	if !ok || !ok2 {
+		t.Fatal("the README has no place for the option table")
+	}
+	if want := Options.Markdown(); table != want {
+		if os.Getenv("UPDATE_README") == "" {
+			t.Fatal("the README's option table is not current: run UPDATE_README=1 go test ./plugins/out_kafka_batch/batch -run Readme")
+		}
+		if err := os.WriteFile(file, []byte(before+from+want+to+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestParseConfig(t *testing.T) {
+	c := testConfig(t)
+	if c.topic != "logs" || c.clientID != "fluent-bit" || c.codec != codecLZ4 || c.batchMaxBytes != 1_000_000 || c.requestTimeout != 10*time.Second ||
+		c.flushTimeout != 4*time.Second || c.bufferMaxBytes != 64<<20 || !c.recordID || c.timestamp != timestampDouble || c.keyed {
+		t.Errorf("defaults: %+v", c)
+	}
+	c = testConfig(t, "brokers", "a, b:9093, [::1]:9094, ::1", "topics", "x,y", "record_id", "off", "compression", "none", "flush_timeout", "500ms")
+	if got := strings.Join(c.brokers, " "); got != "a:9092 b:9093 [::1]:9094 [::1]:9092" {
+		t.Errorf("brokers %s", got)
+	}
+	if c.topic != "x" || c.recordID || c.codec != codecNone || c.flushTimeout != 500*time.Millisecond {
+		t.Errorf("%+v", c)
+	}
+	if c, _, err := parseConfig(func(name string) string { return map[string]string{"brokers": "a"}[name] }); err != nil || c.topic != "fluent-bit" {
+		t.Errorf("topic %q, %v", c.topic, err)
+	}
+}
+
+// Each error names the option, what it was set to, what is allowed and an example; all come at once.
+func TestConfigErrors(t *testing.T) {
+	f := func(want []string, options ...string) {
+		t.Helper()
+		_, _, err := parseConfig(getter(options...))
+		if err == nil {
+			t.Fatalf("%v was accepted", options)
+		}
+		lines := strings.Split(err.Error(), "\n")
+		if len(lines) != len(want) {
+			t.Errorf("%v: %d errors: %v", options, len(lines), err)
+			return
+		}
+		for i, w := range want {
+			if !strings.HasPrefix(lines[i], w) {
+				t.Errorf("%v: %s\nwant %s…", options, lines[i], w)
+			}
+		}
+	}
+	f([]string{"option brokers is missing"}, "brokers", "")
+	for _, bad := range []string{"host:0", "host:70000", "host:", ":9092", "http://host", "user@host", "a:b:c"} {
+		f([]string{`option brokers: "` + bad + `": "` + bad + `" must be host:port, for example: brokers kafka-1:9092`}, "brokers", bad)
+	}
+	for _, bad := range []string{"..", "a/b", "ü", strings.Repeat("x", 250)} {
+		f([]string{"option topics"}, "topics", bad)
+	}
+	f([]string{"option topics"}, "topics", "good,not good")
+	f([]string{"option timestamp_format"}, "timestamp_format", "rfc822")
+	f([]string{"option message_key_field"}, "message_key_field", "$a[")
+	f([]string{"option compression", "option batch_max_bytes", "option batch_max_records", "option request_timeout", "option flush_timeout",
+		"option buffer_max_bytes", "option brokers"},
+		"brokers", "a:b:c", "compression", "snappy", "batch_max_bytes", "1", "batch_max_records", "0", "request_timeout", "never",
+		"flush_timeout", "1ms", "buffer_max_bytes", "9")
+}
