@@ -218,7 +218,7 @@ func (d *demo) drain(ctx context.Context) error {
 	for deadline := time.Now().Add(drainLimit); time.Now().Before(deadline) && d.check.Progress().Missing > 0; {
 		select {
 		case <-d.p.Host().Done():
-			return fmt.Errorf("Fluent Bit ended by itself (%v); the end of its log:\n%s", d.p.Host().Err(), d.p.Host().Tail(15))
+			return fmt.Errorf("the host, Fluent Bit, ended by itself (%v); the end of its log:\n%s", d.p.Host().Err(), d.p.Host().Tail(15))
 		default:
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {

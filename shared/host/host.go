@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"flbgo/shared/option"
 )
@@ -46,6 +47,10 @@ type identity struct {
 	version  string
 	instance string // the host's name for it; "" when unknown
 }
+
+// lastWords is what an old host's log thread gets to write why the start failed: the host exits at once and does not
+// wait for it (seen on 1.8.15, under load).
+const lastWords = 200 * time.Millisecond
 
 // instance is one section of the configuration.
 type instance[T any] struct {
@@ -84,6 +89,10 @@ func (t *instances[T]) open(id identity, build func(*slog.Logger, option.Getter)
 	if err != nil {
 		for _, line := range lines(err.Error()) {
 			in.log.slog().Error(line)
+		}
+		in.log.drain()
+		if !modern() {
+			time.Sleep(lastWords)
 		}
 		return 0, nil
 	}
@@ -135,5 +144,8 @@ func (in *instance[T]) close(end func(T)) {
 	in.closed = true
 	in.log.atLevel(enter())
 	in.guard.run(in.log, "exit", nil, func() { end(in.logic) })
+	if n := in.guard.panics(); n > 0 {
+		in.log.slog().Warn("panics since the start; the first of each kind was logged with its stack", "panics", n)
+	}
 	in.log.drain()
 }
