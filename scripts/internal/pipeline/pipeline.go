@@ -27,7 +27,7 @@ type Config struct {
 	Root   string // the project's folder: bin/ and conf/ are in it
 	Dir    string // an empty folder for logs, state, broker data and the host's log
 	Host   fluentbit.Host
-	Conf   string   // configuration file, relative to Root
+	Conf   string   // configuration file, absolute or relative to Root
 	Env    []string // KEY=value, on top of what the configuration files name
 	Stdout bool     // no broker: the configuration does not use one
 }
@@ -121,8 +121,12 @@ func (p *Pipeline) Env() []string {
 
 // StartHost starts Fluent Bit in the project's folder and waits until its outputs run.
 func (p *Pipeline) StartHost() (err error) {
+	conf := p.cfg.Conf
+	if !filepath.IsAbs(conf) {
+		conf = filepath.Join(p.cfg.Root, conf)
+	}
 	p.host, err = p.cfg.Host.Start(fluentbit.Options{
-		Config: filepath.Join(p.cfg.Root, p.cfg.Conf),
+		Config: conf,
 		Dir:    p.cfg.Root,
 		Env:    p.Env(),
 		Log:    p.HostLog,
