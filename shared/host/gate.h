@@ -5,6 +5,9 @@
  * the forking thread: the runtime's other threads are gone, and the first call into Go that needs one of them waits
  * for ever. So every entry that such a host could use asks here first, in C, and is refused in any process but the
  * one that loaded the plugin.
+ *
+ * Who changes this file builds with `go build -a` once: Go's build cache looks at the headers of a package's own folder
+ * only, and the plugins that include this one are in others.
  */
 #ifndef FLBGO_GATE_H
 #define FLBGO_GATE_H

@@ -20,6 +20,7 @@ const maxLine = 3000
 // for the next call from the host, which drains them before it returns. Safe for concurrent use.
 type logger struct {
 	prefix string // "[output:kafka_batch:kafka_batch.0] "
+	print  func(level int, line string)
 	level  atomic.Int64
 
 	mu     sync.Mutex
@@ -33,7 +34,7 @@ type queued struct {
 }
 
 func newLogger(kind, plugin, instance string) *logger {
-	l := &logger{prefix: fmt.Sprintf("[%s:%s:%s] ", kind, plugin, instance)}
+	l := &logger{prefix: fmt.Sprintf("[%s:%s:%s] ", kind, plugin, instance), print: printLine}
 	l.level.Store(int64(slog.LevelInfo))
 	return l
 }
@@ -64,10 +65,10 @@ func (l *logger) drain() {
 	l.queue, l.missed = nil, 0
 	l.mu.Unlock()
 	for _, q := range queue {
-		printLine(q.level, l.prefix+q.text)
+		l.print(q.level, l.prefix+q.text)
 	}
 	if missed > 0 {
-		printLine(2, fmt.Sprintf("%s%d more log lines were not kept", l.prefix, missed))
+		l.print(2, fmt.Sprintf("%s%d more log lines were not kept", l.prefix, missed))
 	}
 }
 

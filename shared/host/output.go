@@ -181,7 +181,9 @@ func (s *suspects) add(chunk []byte, tag string) {
 func (s *suspects) forget(chunk []byte, tag string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.counts, s.key(chunk, tag))
+	if s.counts != nil {
+		delete(s.counts, s.key(chunk, tag))
+	}
 }
 
 func (s *suspects) panics(chunk []byte, tag string) int {
