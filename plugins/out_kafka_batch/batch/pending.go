@@ -39,7 +39,8 @@ func (d *delivery) complete() bool {
 
 // identity is what a chunk is known by on its next attempt: bytes and tag are the same then, the address is not.
 type identity struct {
-	a, b uint64
+	a, b uint64 // of the bytes, under two seeds
+	tag  uint64
 	size int
 }
 
@@ -76,16 +77,7 @@ func newPending(maxEntries int, age time.Duration) *pending {
 
 // identify hashes tag and bytes. It panics where the chunk's memory has gone.
 func (p *pending) identify(data []byte, tag string) identity {
-	return identity{sumChunk(p.seedA, data, tag), sumChunk(p.seedB, data, tag), len(data)}
-}
-
-func sumChunk(seed maphash.Seed, data []byte, tag string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	_, _ = h.WriteString(tag)
-	_ = h.WriteByte(0)
-	_, _ = h.Write(data)
-	return h.Sum64()
+	return identity{maphash.Bytes(p.seedA, data), maphash.Bytes(p.seedB, data), maphash.String(p.seedA, tag), len(data)}
 }
 
 // put adds an entry.

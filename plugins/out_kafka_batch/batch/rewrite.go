@@ -67,6 +67,13 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 			kept = append(kept, n)
 		}
 	}
+	if b.unsure {
+		if len(kept) == 1 && len(dropped) == 0 {
+			kept[0].unsure = true // as many records with the same sequence: still recognised if it was appended
+		} else {
+			p.renew()
+		}
+	}
 	return kept
 }
 

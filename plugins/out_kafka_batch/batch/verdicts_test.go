@@ -434,3 +434,44 @@ func TestSequenceWraps(t *testing.T) {
 		}
 	}
 }
+
+// A batch of one record is appended and its answer lost; then the topic's limit shrinks, the same bytes are refused as
+// too large and the record counts as dropped. The next batch of one record must not go under the sequence that this one
+// had: the broker would take it for the same and throw it away.
+func TestDroppedBatchTakesItsSequenceAlong(t *testing.T) {
+	var n faultNet
+	c := broker(t, 1, n.option())
+	var attempt atomic.Int32
+	answerProduce(c, func(_ kmsg.ProduceRequestTopicPartition, b kmsg.RecordBatch, res *kmsg.ProduceResponseTopicPartition) bool {
+		res.ErrorCode = kerr.MessageTooLarge.Code
+		return attempt.Add(1) == 2
+	})
+	n.cutNext(1)
+	o, _ := output(t, c.ListenAddrs())
+	flush(t, o, chunkOf("refused", 1), "app")
+	flush(t, o, chunkOf("next", 1), "app")
+	consume(t, c.ListenAddrs()).expect(t, 1, "refused", "next")
+	if r := o.stats.records(); r.dropped[reasonTooLarge] != 1 || r.acknowledged != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A batch is appended, its answer lost, and the broker refuses the same bytes for their time. With other times it is
+// still the same batch, and recognised.
+func TestRestampedBatchKeepsItsSequence(t *testing.T) {
+	var n faultNet
+	c := broker(t, 1, n.option())
+	var attempt atomic.Int32
+	answerProduce(c, func(_ kmsg.ProduceRequestTopicPartition, b kmsg.RecordBatch, res *kmsg.ProduceResponseTopicPartition) bool {
+		res.ErrorCode = kerr.InvalidTimestamp.Code
+		return attempt.Add(1) == 2
+	})
+	n.cutNext(1)
+	o, _ := output(t, c.ListenAddrs())
+	flush(t, o, chunkOf("a", 3), "app")
+	flush(t, o, chunkOf("b", 3), "app")
+	consume(t, c.ListenAddrs()).expect(t, 3, "a", "b")
+	if o.stats.restamped.Load() != 3 || o.stats.newProducer.Load() != 0 {
+		t.Errorf("%d restamped, %d new producer ids", o.stats.restamped.Load(), o.stats.newProducer.Load())
+	}
+}
