@@ -7,7 +7,7 @@
 // and routes each to a partition (route.go). Only then are they appended to the partitions' open batches, all or none.
 // From there on they belong to the partition (partition.go): its goroutine, which exists while there is something to
 // send, closes the batch, compresses it (wire.go, frame.go), sends it through the cluster (cluster.go) and acts on the
-// answer by its class (classify.go). One request is in flight per partition; what is flushed meanwhile rides in the
+// answer by its class (classify.go, settle.go). One request is in flight per partition; what is flushed meanwhile rides in the
 // next batch. A flush waits for its delivery no longer than flush_timeout and then answers RETRY; the entry that it
 // leaves (pending.go) is found by the chunk's next attempt.
 //
@@ -15,7 +15,9 @@
 //
 //   - A batch that may have reached a broker is sent again with the same bytes and the same sequence until a broker
 //     decides. Nothing of its partition is sequenced behind it.
-//   - Its records are written anew (split, other timestamps, another partition) only after a definite refusal.
+//   - Its records are written anew (split, other timestamps, another partition) only after a definite refusal. If an
+//     earlier attempt may have been appended all the same, the partition goes on under a new producer id, so that no
+//     other batch is ever taken for that one.
 //   - The chunk's memory is not touched after the first wait.
 //   - A buffer that was given to kafka-go is not reused if the request was abandoned.
 //   - records taken = acknowledged + dropped + open, at every moment (stats.go).

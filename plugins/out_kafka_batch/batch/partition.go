@@ -48,7 +48,7 @@ type batch struct {
 	stamped   bool   // wire has its producer and sequence
 	abandoned bool   // kafka-go may still read wire
 	sent      int    // attempts
-	unsure    bool   // an attempt without an answer may have been executed
+	unsure    bool   // it may be in the log: an attempt brought no answer, or one that leaves that open
 	corrupt   int    // answers that called it so
 	since     int64  // 1 + acknowledged batches of the instance when a broker first called its records corrupt; 0: never
 	gone      int    // attempts in a row that found no such partition
@@ -157,7 +157,7 @@ func (p *partition) run() {
 func (p *partition) try(b *batch) (settled bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			b.abandoned = true
+			b.abandoned, b.unsure = true, true
 			p.o.panicked("send", r)
 		}
 	}()

@@ -17,12 +17,14 @@ const (
 
 // act acts on a broker's answer.
 func (p *partition) act(b *batch, r reply) bool {
-	v := classify(r.code)
-	switch v {
+	switch classify(r.code) {
 	case acked:
 		p.acknowledge(b)
 		return true
+	case resend:
+		b.unsure = true // 7 and 20 are said by a leader that has appended it
 	case resendStale:
+		b.unsure = true // 6 too, by one that lost its leadership while it waited for the followers
 		p.o.cluster.check()
 	case corrupt:
 		return p.corrupted(b, r)
@@ -57,6 +59,7 @@ func (p *partition) act(b *batch, r reply) bool {
 	case operatorCase:
 		p.operator("Produce", r)
 	case unknownCode:
+		b.unsure = true
 		p.unknown("Produce", r)
 		p.o.cluster.check()
 	}
