@@ -5,12 +5,32 @@ package contract
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"flbgo/shared/chunk"
 	"flbgo/shared/testkit/chunks"
 )
+
+// material is the chunks that every filter must get right: one of each kind, and what real hosts made.
+func material(t *testing.T) []chunks.Case {
+	t.Helper()
+	all := chunks.Corpus()
+	files, err := filepath.Glob(filepath.Join(root, "testdata/chunks/*.msgpack"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captured chunks: %v", err)
+	}
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, chunks.Case{Name: filepath.Base(f), Bytes: content})
+	}
+	return all
+}
 
 // A chunk in which enrich finds nothing to do comes out as it went in: both event forms, groups, damage. The best
 // proof is that it is not even copied.
@@ -19,8 +39,8 @@ func TestPassThrough(t *testing.T) {
 	each(t, func(t *testing.T, g generation) {
 		h := startHost(t, g)
 		h.open("filter_enrich")
-		h.filter("f", "filter_enrich", "remove=absent", "rename=gone=away")
-		for _, c := range chunks.Corpus() {
+		h.filter("f", "filter_enrich", "level=off", "traceparent=off", "remove=absent", "rename=gone=away")
+		for _, c := range material(t) {
 			h.chunk(c.Name, c.Bytes)
 			result, done := h.run("f", "app.log", c.Name, c.Bytes)
 			if !bytes.Equal(result, c.Bytes) {
@@ -43,8 +63,8 @@ func TestEnrichTouchesRecordsOnly(t *testing.T) {
 	each(t, func(t *testing.T, g generation) {
 		h := startHost(t, g)
 		h.open("filter_enrich")
-		h.filter("f", "filter_enrich", "attributes=service.name=checkout")
-		for _, c := range chunks.Corpus() {
+		h.filter("f", "filter_enrich", "level=off", "traceparent=off", "attributes=service.name=checkout")
+		for _, c := range material(t) {
 			h.chunk(c.Name, c.Bytes)
 			result, _ := h.run("f", "app.log", c.Name, c.Bytes)
 			if want := withField(c.Bytes, "service.name", "checkout"); !bytes.Equal(result, want) {
