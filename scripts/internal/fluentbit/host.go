@@ -82,6 +82,10 @@ func (h Host) HotReload() bool { return h.AtLeast(2, 1) }
 // Metadata tells whether the host's events carry metadata: [[time, metadata], map].
 func (h Host) Metadata() bool { return h.AtLeast(2, 1) }
 
+// StopsUnderLoad tells whether SIGTERM is safe while lines come in. Before 2.0 the thread that gets the signal pauses the
+// inputs while the engine's thread reads: what tail has just read is refused, and its offset saved all the same.
+func (h Host) StopsUnderLoad() bool { return h.AtLeast(2, 0) }
+
 // Untestable lists what of the end-to-end tests this host cannot show, by name.
 func (h Host) Untestable() []string {
 	var missing []string
@@ -91,6 +95,7 @@ func (h Host) Untestable() []string {
 	}{
 		{"YAML configuration and enrich as a processor", h.YAML()},
 		{"hot reload", h.HotReload()},
+		{"a stop while lines come in (the host drops what it reads at that moment)", h.StopsUnderLoad()},
 		{"event metadata", h.Metadata()},
 	} {
 		if !f.has {
