@@ -59,6 +59,9 @@ func TestThreeRuntimes(t *testing.T) {
 			if done.number("ok") != times && done.number("modified") != times || done.number("distinct") > 1 {
 				t.Errorf("%v; logged %q", done.fields, h.log(""))
 			}
+			if used := done.number("stack"); used > stackLimit {
+				t.Errorf("%d bytes of the coroutine's stack used", used)
+			}
 		}
 
 		const want = threads * times * records

@@ -9,9 +9,12 @@ import (
 	"flbgo/shared/testkit/chunks"
 )
 
+// stackLimit is half of a coroutine's stack in old hosts, so that a host or a libc that takes more than this one leaves
+// a plugin alive.
+const stackLimit = 24576 / 2
+
 // A coroutine's stack in old hosts has 24,576 bytes, of which the host's own logger takes a good 4,096 whenever a
-// plugin logs. Here it ends at a page that cannot be touched, and what was used of it is measured: half of it is the
-// limit, so that a host or a libc that takes more than this one leaves a plugin alive.
+// plugin logs. Here it ends at a page that cannot be touched, and what was used of it is measured.
 func TestFlushLeavesTheCoroutineItsStack(t *testing.T) {
 	t.Parallel()
 	big := chunks.New()
@@ -33,7 +36,7 @@ func TestFlushLeavesTheCoroutineItsStack(t *testing.T) {
 		for _, tag := range tags {
 			for _, c := range []string{"small", "big", "damaged"} {
 				used := h.wait(h.flush(name, tag, c, "times=5")).number("stack")
-				if used <= 0 || used > 24576/2 {
+				if used <= 0 || used > stackLimit {
 					t.Errorf("%s, %s %s: %d bytes used", name, tag, c, used)
 				}
 				t.Logf("%s, %s %s: %d bytes used", name, tag, c, used)

@@ -82,7 +82,7 @@ struct flb_filter_plugin {
 #define FILTER_NOTOUCH 2
 
 /* By these a native plugin tells the generations apart. */
-#if HOST == 21
+#if HOST >= 21
 EXPORT void flb_log_event_decoder_init(void);
 #endif
 #if HOST == 22

@@ -100,12 +100,14 @@ long memory_live(void);                /* large blocks that plugins allocated an
 /* signals.c */
 void signals_install(void);
 
-/* proxy.c: libraries and outputs. */
+/* proxy.c: libraries. */
 void *proxy_library(const char *name);
 int proxy_load(int argc, char **argv);
 int proxy_call(int argc, char **argv);
 int proxy_register(int argc, char **argv);
 int proxy_unregister(int argc, char **argv);
+
+/* output.c */
 int output_create(int argc, char **argv);
 int output_flush(int argc, char **argv);
 int output_exit(int argc, char **argv);
