@@ -87,20 +87,31 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(s))), s...)
 }
 
-// beforeRotation takes off what log rotation appends to a file's name: .1, .2.1, -20261120, .2026-11-20. Those are
-// endings of digits behind a dot or a hyphen, after a name that goes on before them.
+// beforeRotation takes off what log rotation appends to a file's name: a dot with digits, or with a date in digits and
+// hyphens (.1, .2.1, .2026-11-20), or a hyphen with six digits and more (-20261120, -1795208745). A short number behind a
+// hyphen is left: worker-1 and worker-2 are two files.
 func beforeRotation(path []byte) []byte {
 	for {
-		i := len(path)
-		for i > 0 && '0' <= path[i-1] && path[i-1] <= '9' {
-			i--
+		digits := len(path)
+		for digits > 0 && isDigit(path[digits-1]) {
+			digits--
 		}
-		if i == len(path) || i < 2 || path[i-1] != '.' && path[i-1] != '-' || path[i-2] == '/' {
+		from := digits
+		for from > 0 && (isDigit(path[from-1]) || path[from-1] == '-' && isDigit(path[from])) {
+			from--
+		}
+		switch {
+		case from > 1 && from < len(path) && path[from-1] == '.' && path[from-2] != '/':
+			path = path[:from-1]
+		case digits > 1 && len(path)-digits >= 6 && path[digits-1] == '-' && path[digits-2] != '/':
+			path = path[:digits-1]
+		default:
 			return path
 		}
-		path = path[:i-1]
 	}
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // sum hashes prefix, the body in two parts and, unless it is 0, n.
 func (x *identifier) sum(body, rest []byte, n int32) (id [16]byte) {
