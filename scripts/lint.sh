@@ -61,6 +61,8 @@ check() {
 check gofmt formatted
 check rules rules
 check vet modules go vet
+# The contract tests have a build tag; nobody else reads them.
+check 'vet contract' go vet -tags contract ./shared/testkit/...
 check staticcheck staticcheck
 if command -v shellcheck >/dev/null; then
 	check shellcheck shell_scripts
