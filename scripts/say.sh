@@ -26,8 +26,8 @@ elapsed() {
 # need_cache creates the cache folder, or says which variable moves it: accounts
 # of services often have no home that they can write to.
 need_cache() {
-	mkdir -p "$CACHE" 2>/dev/null && [[ -w $CACHE ]] ||
-		fail "cannot write to the cache folder $CACHE; set XDG_CACHE_HOME to a folder that you can write to"
+	if mkdir -p "$CACHE" 2>/dev/null && [[ -w $CACHE ]]; then return; fi
+	fail "cannot write to the cache folder $CACHE; set XDG_CACHE_HOME to a folder that you can write to"
 }
 
 # lock NAME WHAT waits until no other process of this user holds the lock NAME
