@@ -88,6 +88,9 @@ func parseConfig(get option.Getter) (c config, described string, err error) {
 		}
 		c.brokers = append(c.brokers, address)
 	}
+	if v.IsSet("brokers") && len(c.brokers) == 0 {
+		v.Fail("brokers", "must name a broker, for example: brokers kafka-1:9092,kafka-2:9092") // kafka-go would panic
+	}
 	if topics := v.List("topics"); len(topics) > 0 {
 		c.topic = topics[0]
 		for _, t := range topics {

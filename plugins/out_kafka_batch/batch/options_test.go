@@ -73,6 +73,8 @@ func TestConfigErrors(t *testing.T) {
 		}
 	}
 	f([]string{"option brokers is missing"}, "brokers", "")
+	// Brokers ${A},${B} with neither set: without an address every flush would panic inside kafka-go.
+	f([]string{`option brokers: ",": must name a broker`}, "brokers", ",")
 	for _, bad := range []string{"host:0", "host:70000", "host:", ":9092", "http://host", "user@host", "a:b:c"} {
 		f([]string{`option brokers: "` + bad + `": "` + bad + `" must be host:port, for example: brokers kafka-1:9092`}, "brokers", bad)
 	}
