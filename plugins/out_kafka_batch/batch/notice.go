@@ -13,6 +13,7 @@ type notices struct {
 	topic    rate.Sometimes // the topic cannot be written to
 	operator rate.Sometimes // a broker refuses for a reason that somebody has to mend
 	network  rate.Sometimes // no answers from brokers that can be reached
+	refused  rate.Sometimes // answers that should pass by themselves, and do not
 	unknown  rate.Sometimes // an answer that is not expected
 	dropped  rate.Sometimes // records that cannot be delivered
 	tooLarge rate.Sometimes // a batch of several records
@@ -24,7 +25,7 @@ type notices struct {
 
 func newNotices(log *slog.Logger) *notices {
 	n := &notices{log: log}
-	for _, s := range []*rate.Sometimes{&n.topic, &n.operator, &n.network, &n.unknown, &n.damaged, &n.tooLarge, &n.full, &n.producer, &n.panicked} {
+	for _, s := range []*rate.Sometimes{&n.topic, &n.operator, &n.network, &n.refused, &n.unknown, &n.damaged, &n.tooLarge, &n.full, &n.producer, &n.panicked} {
 		s.Interval = time.Minute
 	}
 	n.dropped = rate.Sometimes{First: 10, Interval: 10 * time.Second}

@@ -34,7 +34,8 @@ type partition struct {
 	asked    bool  // producer is an answer
 	fresh    bool  // the shared producer id is of no use here any more
 	sequence int32 // of the next record
-	err      error // of the last request without an answer
+	err      error // of the last attempt, where it brought no answer
+	refused  reply // of the last attempt, where it is an answer that passes by itself; code 0 otherwise
 }
 
 // batch is a stretch of one partition's records: first open, then closed by what follows it, then sealed.
@@ -141,14 +142,27 @@ func (p *partition) run() {
 			case <-p.o.ctx.Done():
 				return
 			}
-			if p.err != nil && attempt >= quietFailures {
-				p.o.notices.network.Do(func() {
-					p.o.log.Warn("requests to Kafka bring no answer; the batch is sent again", "topic", p.topic, "partition", p.id,
-						"attempts", attempt+1, "error", p.err.Error())
-				})
+			if attempt >= quietFailures {
+				p.complain(attempt + 1)
 			}
 		}
 		p.troubled.Store(false)
+	}
+}
+
+// complain says why a batch is sent again and again, where act has not said so.
+func (p *partition) complain(attempts int) {
+	switch {
+	case p.err != nil:
+		p.o.notices.network.Do(func() {
+			p.o.log.Warn("requests to Kafka bring no answer; the batch is sent again", "topic", p.topic, "partition", p.id,
+				"attempts", attempts, "error", p.err.Error())
+		})
+	case p.refused.code != 0:
+		p.o.notices.refused.Do(func() {
+			p.o.log.Warn("a broker does not take a batch for now; it is sent again", "topic", p.topic, "partition", p.id,
+				"attempts", attempts, "error", explain(p.refused.code), "code", p.refused.code, "message", p.refused.message)
+		})
 	}
 }
 
@@ -161,6 +175,7 @@ func (p *partition) try(b *batch) (settled bool) {
 			p.o.panicked("send", r)
 		}
 	}()
+	p.err, p.refused = nil, reply{}
 	if !p.identify() {
 		return false
 	}
@@ -178,7 +193,6 @@ func (p *partition) try(b *batch) (settled bool) {
 		stamp(b.wire, p.producer, p.sequence)
 		b.stamped = true
 	}
-	p.err = nil
 	if b.sent++; b.sent > 1 {
 		p.o.stats.resends.Add(1)
 	}
@@ -208,6 +222,8 @@ func (p *partition) identify() bool {
 			p.operator("InitProducerId", reply{code: code})
 		case unknownCode:
 			p.unknown("InitProducerId", reply{code: code})
+		default:
+			p.refused = reply{code: code}
 		}
 		return false
 	}

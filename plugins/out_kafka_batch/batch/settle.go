@@ -23,8 +23,10 @@ func (p *partition) act(b *batch, r reply) bool {
 		return true
 	case resend:
 		b.unsure = true // 7 and 20 are said by a leader that has appended it
+		p.refused = r
 	case resendStale:
 		b.unsure = true // 6 too, by one that lost its leadership while it waited for the followers
+		p.refused = r
 		p.o.cluster.check()
 	case corrupt:
 		return p.corrupted(b, r)

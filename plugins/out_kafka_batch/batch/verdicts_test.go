@@ -109,6 +109,25 @@ func TestEveryErrorCode(t *testing.T) {
 	}
 }
 
+// Too few replicas are in sync, for longer than a restart takes: nothing of it reaches the log of a flush, which only
+// times out, so the partition says what the broker says, once, and delivers when it passes.
+func TestLastingRefusalIsSaid(t *testing.T) {
+	for _, code := range []int16{kerr.NotEnoughReplicas.Code, kerr.KafkaStorageError.Code} {
+		c := broker(t, 1)
+		var asked atomic.Int32
+		answerProduce(c, func(_ kmsg.ProduceRequestTopicPartition, _ kmsg.RecordBatch, res *kmsg.ProduceResponseTopicPartition) bool {
+			res.ErrorCode = code
+			return asked.Add(1) <= quietFailures+3
+		})
+		o, book := output(t, c.ListenAddrs())
+		flush(t, o, chunkOf("a", 3), "app")
+		consume(t, c.ListenAddrs()).expect(t, 3, "a")
+		if n := book.count("does not take a batch for now"); n != 1 || book.count(explain(code)) != 1 {
+			t.Errorf("code %d: said %d times", code, n)
+		}
+	}
+}
+
 // 46 is the answer to a batch that an earlier attempt appended: done.
 func TestDuplicateIsSuccess(t *testing.T) {
 	c := broker(t, 1)
