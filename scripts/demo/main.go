@@ -19,7 +19,8 @@ import (
 
 func main() {
 	time.Local = time.UTC // gin writes local time without a zone
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGHUP too: Fluent Bit has a process group of its own and would outlive a terminal that is closed.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	var d demo
 	flag.BoolVar(&d.forever, "run", false, "no faults and no end")
