@@ -10,6 +10,9 @@ import (
 // dialTimeout bounds setting up a connection, authentication included.
 const dialTimeout = 3 * time.Second
 
+// minDialTimeout is what one address gets of it at least.
+const minDialTimeout = time.Second
+
 // dialer opens connections and knows which are open, so that an instance can close all of them at its end: kafka-go
 // lets a connection with an abandoned request run into its deadline. Safe for concurrent use.
 type dialer struct {
@@ -25,9 +28,14 @@ type trackedConn struct {
 	d *dialer
 }
 
+// timeout is for one address. kafka-go tries them in turn, in another order each time; one that swallows packets must
+// leave time for others, and however many there are each gets enough for a slow name server or a distant broker.
+func (d *dialer) timeout() time.Duration {
+	return max(dialTimeout/time.Duration(max(d.share, 1)), minDialTimeout)
+}
+
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	// kafka-go tries the addresses in turn; one that swallows packets must leave time for the others.
-	nd := net.Dialer{Timeout: dialTimeout / time.Duration(max(d.share, 1)), KeepAlive: 30 * time.Second}
+	nd := net.Dialer{Timeout: d.timeout(), KeepAlive: 30 * time.Second}
 	c, err := nd.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err

@@ -388,3 +388,12 @@ func TestPartitionIsGone(t *testing.T) {
 		return o.stats.records().open == 0
 	})
 }
+
+// Thirty bootstrap brokers must not leave 100 ms for a connection to one on another continent.
+func TestDialTimeout(t *testing.T) {
+	for share, want := range map[int]time.Duration{0: dialTimeout, 1: dialTimeout, 2: dialTimeout / 2, 3: time.Second, 30: time.Second} {
+		if got := (&dialer{share: share}).timeout(); got != want {
+			t.Errorf("%d addresses: %v, want %v", share, got, want)
+		}
+	}
+}
