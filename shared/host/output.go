@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
 	"log/slog"
@@ -115,6 +116,14 @@ func (o *Output) Flush(handle any, data unsafe.Pointer, length int, tag unsafe.P
 		return o.OnPanic
 	}
 	v := verdict(err)
+	if err != nil {
+		// RETRY is the host's to report, and comes with every attempt of an outage; ERROR drops the chunk, so it is said.
+		level, text := slog.LevelDebug, "the chunk is to be brought again"
+		if v == Error {
+			level, text = slog.LevelError, "the chunk is dropped"
+		}
+		in.log.slog().Log(context.Background(), level, text, "tag", name, "bytes", length, "error", err)
+	}
 	if suspect && v != Retry {
 		in.guard.run(in.log, "forget a chunk", chunk, func() { logic.suspects.forget(chunk, name) })
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,6 +72,31 @@ func TestVerdict(t *testing.T) {
 	f(permanent(false), Retry)
 	f(fmt.Errorf("topic logs: %w", permanent(true)), Error)
 	f(errors.Join(errors.New("x"), permanent(true)), Error)
+}
+
+// Why a chunk was not taken is logged here, once: at level error where that drops it, else at level debug.
+func TestFlushErrorsAreLogged(t *testing.T) {
+	var o Output
+	var err error
+	h := start(t, &o, &fake{flush: func([]byte, string, bool) error { return err }})
+	var out printed
+	l := o.table.get(h.(uintptr)).log
+	l.print = out.print
+	f := func(level int, e error, want string) {
+		t.Helper()
+		l.atLevel(level)
+		err = e
+		flush(&o, h, []byte("chunk"), "app")
+		if got := strings.Join(out.take(), "\n"); !strings.HasSuffix(got, want) || (want == "") != (got == "") {
+			t.Errorf("%v: logged %q, want %q", e, got, want)
+		}
+	}
+	flush(&o, h, nil, "") // what Init and the engine's thread have to say
+	out.take()
+	f(4, nil, "")
+	f(3, errors.New("no broker"), "")
+	f(4, errors.New("no broker"), `the chunk is to be brought again tag=app bytes=5 error="no broker"`)
+	f(3, permanent(true), "the chunk is dropped tag=app bytes=5 error=permanent")
 }
 
 func TestFlushPassesWhatItGot(t *testing.T) {
