@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -387,6 +388,38 @@ func TestPartitionIsGone(t *testing.T) {
 		_ = o.Flush(chunkOf("x", 1), "app", false)
 		return o.stats.records().open == 0
 	})
+}
+
+// A batch whose answer was lost moves off a partition that is gone. Were the partition to come back with its log, its
+// next batch would be taken for that one if it had the same sequence, and lost: so it goes on under a new producer id.
+func TestMovedBatchTakesItsSequenceAlong(t *testing.T) {
+	c := broker(t, 1)
+	o, _ := output(t, c.ListenAddrs())
+	if _, err := o.router.get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := o.encoder.get()
+	o.encoder.encode(s, chunkOf("a", 3), "app")
+	o.stats.take(3)
+	d := newDelivery(3)
+	b := &batch{full: true, unsure: true, gone: goneAfter - 1, parts: []part{{d, 3}}}
+	for i := range s.entries {
+		e := &s.entries[i]
+		b.set.add(e.ms, nil, e.value.of(s.text), nil)
+	}
+	b.wire = b.set.seal(codecLZ4)
+	p := &partition{topic: "logs", id: 3, o: o, asked: true, sequence: 7}
+	if !p.failed(b, protocol.NewErrNoPartition("logs", 3)) {
+		t.Fatal("the batch stayed")
+	}
+	if p.asked || !p.fresh {
+		t.Error("the partition keeps its producer id")
+	}
+	<-d.done
+	consume(t, c.ListenAddrs()).expect(t, 3, "a")
+	if n := o.stats.moved.Load(); n != 3 {
+		t.Errorf("%d records were moved, want 3", n)
+	}
 }
 
 // Thirty bootstrap brokers must not leave 100 ms for a connection to one on another continent.

@@ -255,6 +255,9 @@ func (p *partition) failed(b *batch, err error) bool {
 	}
 	to := n.partitions[int(p.id)%len(n.partitions)]
 	batches := p.rewrite(b, 1, func(int32, int64) (int, bool) { return 0, false }, "", reply{})
+	if b.unsure {
+		p.renew() // as in rewrite: should the partition come back, nothing may be taken for what went with its sequence
+	}
 	for _, b := range batches {
 		p.o.stats.moved.Add(int64(b.set.count))
 	}
