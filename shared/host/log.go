@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 )
 
 // maxQueued bounds the lines that wait for a call from the host; what comes on top is counted and said.
@@ -137,11 +138,15 @@ func writeAttr(b *strings.Builder, group string, a slog.Attr) {
 		return
 	}
 	text := v.String()
-	if text == "" || strings.ContainsAny(text, " \t\"=\n") {
+	if text == "" || strings.ContainsFunc(text, unclear) {
 		text = strconv.Quote(text)
 	}
 	b.WriteString(" " + group + a.Key + "=" + text)
 }
+
+// unclear are the characters that make a value hard to tell from what stands around it, and those that move a terminal's
+// cursor: tags and brokers' messages are written by others.
+func unclear(r rune) bool { return r == '"' || r == '=' || unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // lines splits a text for the log, which is read by line.
 func lines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }

@@ -69,6 +69,10 @@ func TestLogLines(t *testing.T) {
 	f(func(s *slog.Logger) { s.With("topic", "logs").WithGroup("p").Info("m", "id", 3) },
 		"3 [output:kafka_batch:orders] m topic=logs p.id=3")
 
+	// A tag that would start a line of its own, or clear the screen.
+	f(func(s *slog.Logger) { s.Info("m", "tag", "a\r[error]", "b", "\x1b[2J") },
+		`3 [output:kafka_batch:orders] m tag="a\r[error]" b="\x1b[2J"`)
+
 	// The host's log is read by line: what comes in several is still one.
 	f(func(s *slog.Logger) { s.Info("first\nsecond", "a", "x\ny") },
 		`3 [output:kafka_batch:orders] first | second a="x\ny"`)

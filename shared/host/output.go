@@ -97,12 +97,12 @@ func (o *Output) Flush(handle any, data unsafe.Pointer, length int, tag unsafe.P
 
 	var err error
 	name := goString(tag)
-	flush, suspect := logic.Flush, false
+	flush, panics := logic.Flush, 0
 	isolator, isolates := logic.OutputLogic.(Isolator)
 	if isolates && logic.suspects.any() {
 		in.guard.run(in.log, "look at a chunk", chunk, func() {
-			if logic.suspects.panics(chunk, name) >= 2 {
-				flush, suspect = isolator.FlushIsolated, true
+			if panics = logic.suspects.panics(chunk, name); panics >= 2 {
+				flush = isolator.FlushIsolated
 			}
 		})
 	}
@@ -124,7 +124,7 @@ func (o *Output) Flush(handle any, data unsafe.Pointer, length int, tag unsafe.P
 		}
 		in.log.slog().Log(context.Background(), level, text, "tag", name, "bytes", length, "error", err)
 	}
-	if suspect && v != Retry {
+	if panics > 0 && v != Retry {
 		in.guard.run(in.log, "forget a chunk", chunk, func() { logic.suspects.forget(chunk, name) })
 	}
 	return v

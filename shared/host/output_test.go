@@ -216,6 +216,29 @@ func TestSuspicionLastsUntilAnAnswer(t *testing.T) {
 	}
 }
 
+// A chunk that panicked once and then went through is no suspect any more: while there is one, every chunk is hashed.
+func TestOnePanicIsForgotten(t *testing.T) {
+	o := Output{OnPanic: Retry}
+	logic := &isolating{}
+	bad := true
+	logic.flush = func([]byte, string, bool) error {
+		if bad {
+			panic("x")
+		}
+		return nil
+	}
+	h := start(t, &o, logic)
+	flush(&o, h, []byte("x"), "t")
+	suspects := &o.table.get(h.(uintptr)).logic.suspects
+	if !suspects.any() {
+		t.Fatal("no suspicion after a panic")
+	}
+	bad = false
+	if v := flush(&o, h, []byte("x"), "t"); v != OK || suspects.any() {
+		t.Errorf("answered %d, suspicion %v", v, suspects.any())
+	}
+}
+
 func TestSuspectsAreBounded(t *testing.T) {
 	var s suspects
 	if s.any() || s.panics([]byte("x"), "t") != 0 {
