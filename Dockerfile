@@ -1,0 +1,57 @@
+# The official Fluent Bit with the three plugins, running conf/sidecar as a user without rights.
+#
+#   docker build -t fluent-bit-flbgo .
+#   docker build --target plugins -t fluent-bit-flbgo-plugins .      only the three .so files, to copy into your image
+#   docker buildx build --platform linux/amd64,linux/arm64 .         each built on its own platform: Go plugins need cgo
+#
+# The plugins need the glibc of the builder or a later one. Bookworm's fits the images of Fluent Bit 3.0 and later;
+# those before are Debian 11: build with a GO_IMAGE of that.
+
+ARG FLUENT_BIT_VERSION=5.1.1
+ARG GO_IMAGE=golang:1.26-bookworm
+
+FROM ${GO_IMAGE} AS builder
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY plugins plugins
+COPY shared shared
+COPY scripts scripts
+# What is stamped into the plugins and logged when they start: --build-arg VERSION=$(git describe --tags --always)
+ARG VERSION=dev
+RUN scripts/plugin.sh plugins/filter_enrich bin/flb-filter_enrich.so "$VERSION" \
+ && scripts/plugin.sh plugins/out_field_metrics bin/out_field_metrics.so "$VERSION" \
+ && scripts/plugin.sh plugins/out_kafka_batch bin/out_kafka_batch.so "$VERSION"
+# The official image has neither a shell nor curl for a health check, nor mkdir for the folders of its user.
+RUN cd scripts && CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w" -o /out/healthcheck ./healthcheck
+RUN mkdir -p /out/lib/fluent-bit /out/log/app
+
+FROM scratch AS plugins
+COPY --from=builder /src/bin/*.so /
+
+FROM fluent/fluent-bit:${FLUENT_BIT_VERSION}
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="Fluent Bit with enrich, field_metrics and kafka_batch" \
+      org.opencontainers.image.version="${VERSION}"
+# Plugin lists name their files relative to this folder.
+WORKDIR /opt/flbgo
+COPY --from=plugins / bin/
+COPY --from=builder /out/healthcheck bin/
+COPY conf conf
+COPY --from=builder --chown=65532:65532 /out/lib/ /var/lib/
+COPY --from=builder --chown=65532:65532 /out/log/ /var/log/
+# KAFKA_BROKERS has no default.
+ENV LOG_DIR=/var/log/app \
+    STATE_DIR=/var/lib/fluent-bit \
+    KAFKA_TOPIC=logs \
+    SERVICE_NAME=unknown_service \
+    SERVICE_VERSION=unknown \
+    METRICS_LISTEN=0.0.0.0:2021 \
+    HTTP_PORT=2020
+# Offsets and buffers: what is in it when the container is removed without it is lost.
+VOLUME /var/lib/fluent-bit
+EXPOSE 2021
+USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=6s --start-period=15s --retries=3 CMD ["/opt/flbgo/bin/healthcheck"]
+ENTRYPOINT ["/fluent-bit/bin/fluent-bit"]
+CMD ["-c", "conf/sidecar/fluent-bit.conf"]

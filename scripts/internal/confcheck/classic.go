@@ -1,0 +1,88 @@
+package confcheck
+
+import (
+	"fmt"
+	"strings"
+)
+
+// readClassic reads the format of fluent-bit.conf: [SECTION] lines, and below them indented lines of key and value.
+// Commands (@SET, @INCLUDE) are refused: what they bring in would pass unread.
+func readClassic(f *File, content []byte) error {
+	var open *Section // nil in a section that has no rules
+	for i, line := range strings.Split(string(content), "\n") {
+		n, text := i+1, strings.TrimSpace(line)
+		switch {
+		case text == "" || text[0] == '#':
+		case text[0] == '@':
+			return fmt.Errorf("line %d: %s: commands are not understood here", n, text)
+		case text[0] == '[':
+			name, ok := strings.CutSuffix(text[1:], "]")
+			if !ok {
+				return fmt.Errorf("line %d: %s is no section", n, text)
+			}
+			var err error
+			if open, err = f.section(strings.ToLower(name), n); err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
+			}
+		case f.Kind == "":
+			return fmt.Errorf("line %d: a setting before the first section", n)
+		case line[0] != ' ' && line[0] != '\t':
+			return fmt.Errorf("line %d: settings are indented", n)
+		case open != nil:
+			key, value := text, ""
+			if at := strings.IndexAny(text, " \t"); at >= 0 {
+				key, value = text[:at], strings.TrimSpace(text[at:])
+			}
+			open.set(n, key, value)
+		}
+	}
+	return nil
+}
+
+// section begins a section and returns where its settings go; nil for those that have no rules.
+func (f *File) section(name string, line int) (*Section, error) {
+	kind := Pipeline
+	var list *[]Section
+	switch name {
+	case "parser", "multiline_parser":
+		kind = Parsers
+	case "plugins":
+		kind = Plugins
+	case "service":
+		if f.Service.Line != 0 {
+			return nil, fmt.Errorf("a second [SERVICE]")
+		}
+	case "input":
+		list = &f.Inputs
+	case "filter":
+		list = &f.Filters
+	case "output":
+		list = &f.Outputs
+	default:
+		return nil, fmt.Errorf("[%s] is not known here", strings.ToUpper(name))
+	}
+	if f.Kind == "" {
+		f.Kind = kind
+	}
+	if f.Kind != kind {
+		return nil, fmt.Errorf("[%s] in a file that is a %s", strings.ToUpper(name), f.Kind)
+	}
+	switch {
+	case kind != Pipeline:
+		return nil, nil
+	case list == nil:
+		f.Service.Line = line
+		return &f.Service, nil
+	}
+	*list = append(*list, Section{Line: line})
+	return &(*list)[len(*list)-1], nil
+}
+
+// set adds a setting; the plugin's name is kept apart.
+func (s *Section) set(line int, key, value string) {
+	if key = strings.ToLower(key); key == "name" {
+		s.Name = strings.ToLower(value)
+		return
+	}
+	s.Props = append(s.Props, Prop{line, key, value})
+}
