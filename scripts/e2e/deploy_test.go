@@ -37,7 +37,7 @@ func TestSidecar(t *testing.T) {
 			r.mustBeWhole(r.await(20*time.Second), 6000)
 
 			r.stopHost()
-			if out, err := askHealth(check, port); err == nil || !strings.Contains(out, "does not answer on port "+port) {
+			if out, err := askHealth(check, port); err == nil || !strings.Contains(out, "no answer from Fluent Bit on port "+port) {
 				t.Errorf("the health check of a Fluent Bit that is not there: %v, %s", err, out)
 			}
 		})

@@ -33,18 +33,18 @@ func check(port string) error {
 		Timeout: timeout,
 		// No proxy: it would be asked for its own 127.0.0.1.
 		Transport:     &http.Transport{},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("Fluent Bit does not redirect") },
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("a redirect, which is no answer of Fluent Bit's") },
 	}
 	resp, err := client.Get("http://" + net.JoinHostPort("127.0.0.1", port) + "/api/v1/health")
 	if err != nil {
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err // its text repeats the method and the URL
 		}
-		return fmt.Errorf("Fluent Bit does not answer on port %s: %w", port, err)
+		return fmt.Errorf("no answer from Fluent Bit on port %s: %w", port, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("Fluent Bit is not healthy: %s", resp.Status)
+		return fmt.Errorf("unhealthy, says Fluent Bit: %s", resp.Status)
 	}
 	return nil
 }

@@ -46,9 +46,9 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	f(u.Port(), http.StatusOK, "")
-	f(u.Port(), http.StatusInternalServerError, "not healthy: 500")
-	f(u.Port(), http.StatusFound, "does not redirect")
-	f(closed, 0, "does not answer on port "+closed)
+	f(u.Port(), http.StatusInternalServerError, "unhealthy, says Fluent Bit: 500")
+	f(u.Port(), http.StatusFound, "a redirect")
+	f(closed, 0, "no answer from Fluent Bit on port "+closed)
 	f("", 0, "HTTP_PORT is \"\"")
 	f("0", 0, "for example HTTP_PORT=2020")
 	f("2020/../x", 0, "HTTP_PORT")
