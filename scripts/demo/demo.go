@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -134,22 +135,23 @@ func (d *demo) writeAndBreak(ctx context.Context) error {
 	}
 	stop := d.showProgress()
 	defer stop()
+	// Both must have ended before the pipeline is closed: a fault that is on its way would start a Fluent Bit that
+	// nobody stops.
+	var errs []error
 	for range 2 {
 		select {
 		case err := <-written:
-			if err != nil && !(d.forever && ctx.Err() != nil) {
-				return err
+			if err != nil && !(d.forever && ctx.Err() != nil) { // Ctrl-C is the end that was asked for
+				errs = append(errs, err)
 			}
 		case err := <-broken:
-			if err != nil {
-				return err
-			}
+			errs = append(errs, err)
+		}
+		if errors.Join(errs...) != nil {
+			cancel()
 		}
 	}
-	if d.forever {
-		return nil // Ctrl-C is the end that was asked for
-	}
-	return ctx.Err()
+	return errors.Join(errs...)
 }
 
 // breakThings does the faults, half-way.

@@ -48,11 +48,13 @@ func TestConfigurationErrorStopsTheStart(t *testing.T) {
 		says           []string
 	}{
 		{"enrich", "[FILTER]\n    Name enrich\n    Match *\n    Attributes service.name\n    Traceparent $a[\n[OUTPUT]\n    Name null\n    Match *\n",
-			[]string{"option attributes", "option traceparent"}},
+			[]string{`option attributes: "service.name": must be name=value`, "for example: attributes", "option traceparent"}},
 		{"field_metrics", "[OUTPUT]\n    Name field_metrics\n    Match *\n    Workers 1\n    Metric_Name 9lives\n    Metric_Type thermometer\n",
 			[]string{"option metric_name", "option metric_type", "histogram"}},
 		{"port in use", "[OUTPUT]\n    Name field_metrics\n    Match *\n    Workers 1\n    Metric_Name n_total\n    Metric_Type counter\n    Listen " + busy.Addr().String() + "\n",
 			[]string{"listen", busy.Addr().String(), "in use"}},
+		{"unreadable file", "[OUTPUT]\n    Name field_metrics\n    Match *\n    Workers 1\n    Metric_Name n_total\n    Metric_Type counter\n    Listen 127.0.0.1:0\n    Web_Config_File /no/such/file.yml\n",
+			[]string{"web_config_file", "/no/such/file.yml"}},
 		{"kafka_batch", "[OUTPUT]\n    Name kafka_batch\n    Match *\n    Workers 1\n    Flush_Timeout soon\n    Compression rar\n",
 			[]string{"option brokers is missing", "option flush_timeout", "option compression", "lz4"}},
 	} {
@@ -84,7 +86,12 @@ func TestDaemonModeIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			<-p.Done()
+			select {
+			case <-p.Done():
+			case <-time.After(20 * time.Second):
+				p.Kill()
+				t.Fatal("the start hangs")
+			}
 			deadline := time.Now().Add(10 * time.Second)
 			for {
 				b, _ := os.ReadFile(filepath.Join(dir, "log"))

@@ -70,12 +70,13 @@ type instances[T any] struct {
 	live map[uintptr]*instance[T]
 }
 
-// open builds an instance: logger, logic, start-up report. On an error everything is said and nothing is kept.
+// open builds an instance: logger, logic, start-up report. On an error everything is said and nothing is kept. The
+// table is not locked meanwhile: other instances go on flushing.
 func (t *instances[T]) open(id identity, build func(*slog.Logger, option.Getter) (T, error), get option.Getter) (uintptr, *instance[T]) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if id.instance == "" {
+		t.mu.RLock()
 		id.instance = fmt.Sprintf("%s.%d", id.plugin, len(t.live))
+		t.mu.RUnlock()
 	}
 	in := &instance[T]{log: newLogger(id.kind, id.plugin, id.instance)}
 	in.log.atLevel(enter())
@@ -98,6 +99,8 @@ func (t *instances[T]) open(id identity, build func(*slog.Logger, option.Getter)
 	}
 	in.logic = logic
 	in.log.slog().Info("started", "version", id.version)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.last++
 	if t.live == nil {
 		t.live = map[uintptr]*instance[T]{}

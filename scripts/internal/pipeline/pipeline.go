@@ -24,12 +24,11 @@ const Partitions = 3
 
 // Config says what to build. All fields are required but Env.
 type Config struct {
-	Root   string // the project's folder: bin/ and conf/ are in it
-	Dir    string // an empty folder for logs, state, broker data and the host's log
-	Host   fluentbit.Host
-	Conf   string   // configuration file, absolute or relative to Root
-	Env    []string // KEY=value, on top of what the configuration files name
-	Stdout bool     // no broker: the configuration does not use one
+	Root string // the project's folder: bin/ and conf/ are in it
+	Dir  string // an empty folder for logs, state, broker data and the host's log
+	Host fluentbit.Host
+	Conf string   // configuration file, absolute or relative to Root
+	Env  []string // KEY=value, on top of what the configuration files name
 }
 
 // Pipeline is one broker and one Fluent Bit. Not for concurrent use.
@@ -48,7 +47,7 @@ type Pipeline struct {
 }
 
 // New makes the folders, chooses the ports and starts the broker; the environment's KAFKA_BROKERS is used in place of
-// an own one, with a new topic. Close ends everything.
+// an own one, with a new topic that Close deletes. Close ends everything.
 func New(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 	p := &Pipeline{
 		cfg:     cfg,
@@ -134,9 +133,6 @@ func (p *Pipeline) StartHost() (err error) {
 	if err != nil {
 		return err
 	}
-	if p.cfg.Stdout {
-		return nil
-	}
 	return p.host.WaitFor("kafka] started", 20*time.Second)
 }
 
@@ -150,6 +146,9 @@ func (p *Pipeline) Close() error {
 		err = p.host.Stop(30 * time.Second)
 	}
 	p.StopBroker()
+	if !p.OwnBroker() && len(p.Brokers) > 0 {
+		err = errors.Join(err, deleteTopic(p.Brokers, p.Topic))
+	}
 	return err
 }
 
@@ -181,6 +180,21 @@ func Root() (string, error) {
 }
 
 func createTopic(ctx context.Context, brokers []string, topic string) error {
+	return administer(ctx, brokers, "create topic "+topic, func(ctx context.Context, a *kadm.Client) error {
+		_, err := a.CreateTopic(ctx, Partitions, -1, nil, topic)
+		return err
+	})
+}
+
+func deleteTopic(brokers []string, topic string) error {
+	return administer(context.Background(), brokers, "delete topic "+topic, func(ctx context.Context, a *kadm.Client) error {
+		r, err := a.DeleteTopic(ctx, topic)
+		return errors.Join(err, r.Err)
+	})
+}
+
+// administer calls f with a client of the user's cluster. An error says what was tried, and where.
+func administer(ctx context.Context, brokers []string, what string, f func(context.Context, *kadm.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
@@ -188,9 +202,8 @@ func createTopic(ctx context.Context, brokers []string, topic string) error {
 		return err
 	}
 	defer cl.Close()
-	_, err = kadm.NewClient(cl).CreateTopic(ctx, Partitions, -1, nil, topic)
-	if err != nil {
-		return fmt.Errorf("KAFKA_BROKERS=%s: create topic %s: %w", strings.Join(brokers, ","), topic, err)
+	if err := f(ctx, kadm.NewClient(cl)); err != nil {
+		return fmt.Errorf("KAFKA_BROKERS=%s: %s: %w", strings.Join(brokers, ","), what, err)
 	}
 	return nil
 }
