@@ -46,7 +46,11 @@ func (d *demo) verdict() error {
 		fmt.Printf("the same before the first fault: p50 %v, p99 %v\n", d.calm.P50.Round(time.Millisecond), d.calm.P99.Round(time.Millisecond))
 	}
 	if took := r.LastRead.Sub(r.FirstRead).Seconds(); took > 0 {
-		fmt.Printf("%.0f records/s over %.1f s, faults included\n", float64(r.Records)/took, took)
+		faults := ", faults included"
+		if d.forever {
+			faults = ""
+		}
+		fmt.Printf("%.0f records/s over %.1f s%s\n", float64(r.Records)/took, took, faults)
 	}
 	if err := errors.Join(r.Err(), metricsErr); err != nil {
 		return err

@@ -32,8 +32,10 @@ func check(port string) error {
 	client := http.Client{
 		Timeout: timeout,
 		// No proxy: it would be asked for its own 127.0.0.1.
-		Transport:     &http.Transport{},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("a redirect, which is no answer of Fluent Bit's") },
+		Transport: &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return errors.New("a redirect, which is no answer of Fluent Bit's")
+		},
 	}
 	resp, err := client.Get("http://" + net.JoinHostPort("127.0.0.1", port) + "/api/v1/health")
 	if err != nil {

@@ -87,7 +87,7 @@ func (o *Output) Flush(handle any, data unsafe.Pointer, length int, tag unsafe.P
 	onEngine := syscall.Gettid() == logic.thread
 	if onEngine {
 		logic.warnEngine.Do(func() {
-			in.log.slog().Warn("flushed on the engine's thread, where a slow flush stalls every input: set Workers in this [OUTPUT], for example: Workers 8")
+			in.log.slog().Warn("flushed on the engine's thread, where a slow flush stalls every input: set Workers in this [OUTPUT], as the plugin's README says")
 		})
 	}
 	var chunk []byte

@@ -32,10 +32,11 @@ type Filter struct {
 
 // New reads the options and makes an instance of them. The error joins everything that is wrong with them.
 func New(log *slog.Logger, get option.Getter) (*Filter, error) {
-	c, err := load(get)
+	c, described, err := load(get)
 	if err != nil {
 		return nil, err
 	}
+	log.Info("options: " + described)
 	f := &Filter{log: log, plan: newPlan(c)}
 	f.growth.init(f.plan)
 	f.editors.New = func() any { return &editor{plan: f.plan, fields: make([]field, len(f.plan.slots))} }

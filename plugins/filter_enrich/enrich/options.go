@@ -86,10 +86,10 @@ var compatible = map[[2]use]bool{
 	{useDurationTo, useAttribute}:  true,
 }
 
-// load reads and checks the options. The error joins everything that is wrong.
-func load(get option.Getter) (*Config, error) {
+// load reads and checks the options. described is what was set, for the log; the error joins everything that is wrong.
+func load(get option.Getter) (c *Config, described string, err error) {
 	v := Options.Parse(get)
-	c := &Config{
+	c = &Config{
 		Overwrite: v.Text("on_conflict") == "overwrite",
 		KeepTrace: v.Bool("keep_original"),
 		Rename:    v.Pairs("rename"),
@@ -118,7 +118,7 @@ func load(get option.Getter) (*Config, error) {
 		}
 	}
 	c.checkNames(v)
-	return c, v.Err()
+	return c, v.Describe(), v.Err()
 }
 
 // checkNames refuses names that are no names, and uses of one name that do not go together.

@@ -43,6 +43,7 @@ func New(log *slog.Logger, get option.Getter) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
+	log.Info("options: " + values.Describe())
 	registry := prometheus.NewRegistry()
 	var paths []record.Path
 	r, err := newRule(c.Rule, registry, &paths)

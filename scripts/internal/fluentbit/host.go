@@ -73,8 +73,8 @@ func (h Host) AtLeast(major, minor int) bool {
 }
 
 // YAML tells whether the host reads conf/fluent-bit.yaml: YAML with processors, and db.compare_filename, which came
-// with 2.2.
-func (h Host) YAML() bool { return h.AtLeast(2, 2) }
+// during 3.0.
+func (h Host) YAML() bool { return h.AtLeast(3, 1) }
 
 // HotReload tells whether the host reloads on SIGHUP.
 func (h Host) HotReload() bool { return h.AtLeast(2, 1) }
