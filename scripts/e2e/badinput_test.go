@@ -82,6 +82,40 @@ func TestBadLinesCostThemselves(t *testing.T) {
 	})
 }
 
+// A Java event that is written in two goes, further apart than two reads of its file, arrives as two records: nothing
+// waits in memory, where a crash would lose it.
+func TestEventInTwoGoesLosesNothing(t *testing.T) {
+	eachHost(t, func(t *testing.T, h fluentbit.Host, conf string) {
+		r := newRig(t, h, conf)
+		r.startHost()
+		f, err := os.OpenFile(filepath.Join(r.Logs, "java.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		write := func(s string) {
+			t.Helper()
+			if _, err := f.WriteString(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const first = "2026-11-20 20:31:00.123 ERROR [main] com.acme.Shop - payment failed\njava.lang.IllegalStateException: closed\n"
+		write(first)
+		time.Sleep(3 * time.Second)
+		write("\tat com.acme.Shop.pay(Shop.java:7)\n2026-11-20 20:31:01.456 INFO [main] com.acme.Shop - next\n")
+		want := []string{"payment failed\njava.lang.IllegalStateException: closed", "\tat com.acme.Shop.pay(Shop.java:7)", "next"}
+		got := r.messages(len(want), 20*time.Second)
+		for _, message := range want {
+			if got[message] == nil {
+				t.Errorf("no record with the message %q in %v", message, got)
+			}
+		}
+		if m := got[want[0]]; m["level"] != "ERROR" || m["timestamp"] != "2026-11-20T20:31:00.123000000Z" {
+			t.Errorf("the event came as %v", m)
+		}
+	})
+}
+
 // A broker that is not there at the start is no error: the host starts, says so, and delivers when the broker comes.
 func TestBrokerNotThereAtStart(t *testing.T) {
 	eachHost(t, func(t *testing.T, h fluentbit.Host, conf string) {
