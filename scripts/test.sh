@@ -39,7 +39,7 @@ failures() {
 }
 
 # e2e writes everything to a log and shows what matters: which test ran how
-# long, what it had to leave out, and the runner's closing lines.
+# long, what it had to leave out and why, and the runner's closing lines.
 e2e() {
 	local log status=0 hosts count
 	hosts=$(scripts/fluent-bit.sh)
@@ -49,10 +49,10 @@ e2e() {
 	log=$(new_log e2e)
 	say "the whole output: $log"
 	(cd scripts && go test -count=1 -v -timeout $((5 * count))m ./e2e/...) 2>&1 | tee "$log" | awk '
-		/^=== / { said = ""; next }
-		/^ *--- SKIP/ { printf "%s", said }
-		/^ *--- / || /^(ok|FAIL|panic:|e2e:|#|\?)/ { print; said = ""; fflush(); next }
-		{ said = said $0 "\n" }' || status=$?
+		/^=== / { test = $3; next }
+		/^ *--- SKIP/ { printf "%s", said[$3] }
+		/^ *--- / || /^(ok|FAIL|panic:|e2e:|#|\?)/ { print; fflush(); next }
+		length(said[test]) < 2000 { said[test] = said[test] $0 "\n" }' || status=$?
 	if ((status != 0)); then
 		say "what the failed tests said (whole output: $log):"
 		failures "$log" >&2
