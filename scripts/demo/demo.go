@@ -80,7 +80,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 	d.check, err = kafkacheck.New(kafkacheck.Config{
 		Brokers: d.p.Brokers, Topics: []string{d.p.Topic}, OnRecord: d.keepSample,
-		Constant: map[string]string{"service.name": "checkout"},
+		Constant: map[string]string{"service.name": "checkout"}, HalfFiltered: !hosts[0].FiltersFirst(),
 	})
 	if err != nil {
 		return err

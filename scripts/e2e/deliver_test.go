@@ -85,6 +85,7 @@ func TestKilledAndBrokerAway(t *testing.T) {
 		done := r.writing(loggen.Config{Rate: 2000, Count: 16000, Seed: 10})
 		time.Sleep(2 * time.Second)
 		r.Host().Kill()
+		r.killed = true
 		if r.OwnBroker() {
 			r.StopBroker()
 		}

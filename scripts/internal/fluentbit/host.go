@@ -86,6 +86,10 @@ func (h Host) Metadata() bool { return h.AtLeast(2, 1) }
 // inputs while the engine's thread reads: what tail has just read is refused, and its offset saved all the same.
 func (h Host) StopsUnderLoad() bool { return h.AtLeast(2, 0) }
 
+// FiltersFirst tells whether the host filters what it reads before it writes it to a chunk. Before 2.2 it writes, filters
+// and writes again: after a SIGKILL a record may be on disk as it was between two filters, and its line is read again.
+func (h Host) FiltersFirst() bool { return h.AtLeast(2, 2) }
+
 // Untestable lists what of the end-to-end tests this host cannot show, by name.
 func (h Host) Untestable() []string {
 	var missing []string

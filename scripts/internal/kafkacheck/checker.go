@@ -26,6 +26,11 @@ type Config struct {
 	// Constant are fields that every record must have with this text, for
 	// example service.name.
 	Constant map[string]string
+	// HalfFiltered says that the host writes what it reads before its filters
+	// run, so that after a SIGKILL a record may be on disk as it was between two
+	// filters; its line is read again. Records without one of the Constant
+	// fields are then counted apart and are not the event.
+	HalfFiltered bool
 	// FileKey is the field with the path of the log file; empty means "file".
 	FileKey string
 	// IDHeader is the header by which copies of one event are told; empty
@@ -326,6 +331,11 @@ func (c *Checker) record(r *kgo.Record, now int64, live bool) {
 		f.note(&f.badJSON, where)
 		return
 	}
+	if c.cfg.HalfFiltered && c.lacksConstant(obj) {
+		f.note(&f.unfiltered, where)
+		known = false
+		return
+	}
 	if !known {
 		f.note(&f.unidentified, where)
 		return
@@ -354,6 +364,16 @@ func (c *Checker) record(r *kgo.Record, now int64, live bool) {
 	if id == 0 {
 		f.note(&f.noID, event)
 	}
+}
+
+// lacksConstant tells whether one of the Constant fields is not there at all.
+func (c *Checker) lacksConstant(obj object) bool {
+	for key := range c.constant {
+		if _, ok := obj.get(key); !ok {
+			return true
+		}
+	}
+	return false
 }
 
 // fields compares a record with what the ledger expects and with the constants.

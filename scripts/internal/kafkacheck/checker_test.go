@@ -118,6 +118,28 @@ func TestNothingIsWrong(t *testing.T) {
 	}
 }
 
+// A record that the host had on disk as it was between two filters is neither its event nor a copy of it; the event must
+// come besides.
+func TestHalfFiltered(t *testing.T) {
+	k := newKafka(t, devkafka.Config{})
+	for _, half := range []bool{true, false} {
+		c := k.checker(Config{Constant: map[string]string{"service.name": "checkout"}, HalfFiltered: half})
+		c.Wrote("zap", 1, 2, 1)
+		if half {
+			k.put("a", `{"file":"/l/zap.log","seq":1}`)
+			k.put("b", `{"file":"/l/zap.log","seq":1,"service.name":"checkout"}`)
+			k.put("c", `{"file":"/l/zap.log","seq":2}`)
+		}
+		r := readAll(t, c)
+		if half && (r.Unfiltered.N != 2 || r.Copies.N != 0 || r.InKafka != 1 || r.Lost.N != 1) {
+			t.Errorf("%+v", r)
+		}
+		if !half && (r.Unfiltered.N != 0 || r.Copies.N != 1 || r.InKafka != 2) {
+			t.Errorf("without HalfFiltered: %+v", r)
+		}
+	}
+}
+
 // Every kind of trouble is counted, told by an example, and is an error.
 func TestEveryTroubleIsFound(t *testing.T) {
 	k := newKafka(t, devkafka.Config{})

@@ -19,14 +19,14 @@ type finding struct {
 type findings struct {
 	max int // examples of each kind
 
-	badJSON, unidentified finding // records
-	noID                  finding // records
-	copies                finding // copies
-	otherID, unproven     finding // copies
-	truncated, badLedger  finding
-	diffs                 map[string]*finding // by field
-	compared              uint64
-	first, last           int64 // when records were read
+	badJSON, unidentified, unfiltered finding // records
+	noID                              finding // records
+	copies                            finding // copies
+	otherID, unproven                 finding // copies
+	truncated, badLedger              finding
+	diffs                             map[string]*finding // by field
+	compared                          uint64
+	first, last                       int64 // when records were read
 }
 
 // note calls example only where it is kept.
@@ -73,6 +73,7 @@ type Report struct {
 
 	BadJSON      Finding // records that are no JSON object
 	Unidentified Finding // records without a stream or a sequence number
+	Unfiltered   Finding // records that lack a Constant field, with Config.HalfFiltered
 	Truncated    Finding // Kafka had more before
 	BadLedger    Finding // the ledger has an event twice, or cannot be read
 
@@ -123,6 +124,7 @@ func (c *Checker) Report() Report {
 		WithoutID:      out(f.noID),
 		BadJSON:        out(f.badJSON),
 		Unidentified:   out(f.unidentified),
+		Unfiltered:     out(f.unfiltered),
 		Truncated:      out(f.truncated),
 		BadLedger:      out(f.badLedger),
 		Compared:       f.compared,
@@ -219,7 +221,8 @@ func (c *Checker) sharedIDs() (out Finding) {
 
 // Err returns nil when everything that was written is in Kafka, is what was
 // written, and copies can be told; else one error per kind of trouble, with
-// examples. Copies by themselves are no error.
+// examples. Copies by themselves are no error, nor are records that were not filtered
+// to the end, where Config.HalfFiltered says that there may be some.
 func (r *Report) Err() error {
 	var errs []error
 	add := func(f Finding, format string) {
@@ -255,6 +258,9 @@ func (r *Report) String() string {
 		}
 	}
 	b.WriteByte('\n')
+	if r.Unfiltered.N > 0 {
+		fmt.Fprintf(&b, "besides, %d as they were between two filters when Fluent Bit was killed (hosts before 2.2)\n", r.Unfiltered.N)
+	}
 	if r.Latency.N > 0 {
 		fmt.Fprintf(&b, "from line written to readable: p50 %v, p99 %v, longest %v\n",
 			round(r.Latency.P50), round(r.Latency.P99), round(r.Latency.Max))
