@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,30 +129,14 @@ func TestHotReloadUnderLoad(t *testing.T) {
 	})
 }
 
-// reloadable writes a variant of a configuration with hot reload and without workers, and returns its path.
+// reloadable is a variant of a configuration with hot reload and without workers.
 func reloadable(t *testing.T, conf string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(root, conf))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for _, change := range []struct{ from, to string }{
+	return variant(t, conf, [][2]string{
 		{`(?mi)^(\s*hot_reload:?\s+)off\b`, "${1}on"},
 		{`(?mi)^(\s*workers:?\s+)\d+`, "${1}0"},
 		{`(?mi)^(\s*(?:parsers|plugins)_file:?\s+)`, "${1}" + filepath.Join(root, "conf") + "/"},
-	} {
-		re := regexp.MustCompile(change.from)
-		if !re.MatchString(text) {
-			t.Fatalf("%s has nothing that matches %s", conf, change.from)
-		}
-		text = re.ReplaceAllString(text, change.to)
-	}
-	path := filepath.Join(t.TempDir(), filepath.Base(conf))
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	})
 }
 
 // waitForStarts waits until kafka_batch has started n times in this process.

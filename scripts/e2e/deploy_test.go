@@ -117,32 +117,15 @@ func TestEdgeGatewayPushesBack(t *testing.T) {
 	}
 }
 
-// lowered writes the edge gateway's configuration with limits that a test reaches, and returns its path.
+// lowered is the edge gateway's configuration with limits that a test reaches.
 func lowered(t *testing.T) string {
 	t.Helper()
-	const conf = "conf/edge-gateway/fluent-bit.conf"
-	b, err := os.ReadFile(filepath.Join(root, conf))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for _, change := range []struct{ from, to string }{
+	return variant(t, "conf/edge-gateway/fluent-bit.conf", [][2]string{
 		{`(?m)^(\s*Flush\s+)5$`, "${1}0.5"},
 		{`(?m)^(\s*storage\.max_chunks_up\s+)2000$`, "${1}8"},
 		{`(?m)^(\s*storage\.total_limit_size\s+)12G$`, "${1}48M"},
 		{`(?m)^(\s*Plugins_File\s+)\.\./`, "${1}" + filepath.Join(root, "conf") + "/"},
-	} {
-		re := regexp.MustCompile(change.from)
-		if !re.MatchString(text) {
-			t.Fatalf("%s has nothing that matches %s", conf, change.from)
-		}
-		text = re.ReplaceAllString(text, change.to)
-	}
-	path := filepath.Join(t.TempDir(), "fluent-bit.conf")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	})
 }
 
 // startSender runs a second Fluent Bit that forwards the JSON files of the rig's log folder until the test ends.
