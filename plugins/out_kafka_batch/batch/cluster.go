@@ -74,7 +74,7 @@ func newCluster(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger, cfg *
 		Dial:           c.dialer.dial,
 		DialTimeout:    dialTimeout,
 		MetadataTTL:    metadataTTL,
-		MetadataTopics: []string{cfg.topic},
+		MetadataTopics: cfg.topics[:1],
 		ClientID:       cfg.clientID,
 		Context:        ctx,
 	}

@@ -19,16 +19,18 @@ func (s span) of(text []byte) []byte { return text[s.from:s.to:s.to] }
 
 // entry is one encoded record, not yet in a batch.
 type entry struct {
-	ms             int64
-	key, value, id span
-	partition      int32 // index into the route, set by route
-	next           int32 // the next entry of the same partition, -1 at its end
+	ms                  int64 // the Kafka timestamp
+	key, value, headers span  // headers as recordSet.add takes them
+	topic               int32 // index into scratch.topics
+	partition           int32 // set by assign
+	next                int32 // the next entry of the same partition, -1 at its end
 }
 
 // scratch holds what a flush encodes, until it is appended to the batches. Pooled; one flush at a time.
 type scratch struct {
 	text    []byte
 	entries []entry
+	topics  []string     // of the entries; the first is the default topic, also where no entry has it
 	damaged int          // events that are none
 	reason  chunk.Reason // of the first of them
 	lost    []lost       // records that made the encoder panic, when it runs isolated
@@ -49,6 +51,9 @@ type lost struct {
 	panicked any
 	stack    []byte
 }
+
+// recordIDHeader is a count of one header, its key, and the length of its value, each number a varint.
+const recordIDHeader = "\x02" + "\x12record_id" + "\x40"
 
 // maxScratch bounds what goes back to the pool: chunks are about 2 MB, their JSON somewhat more.
 const maxScratch = 8 << 20
@@ -99,6 +104,7 @@ func (e *encoder) encodeIsolated(s *scratch, data []byte, tag string) {
 // walk calls record for each record of a chunk.
 func (e *encoder) walk(s *scratch, data []byte, tag string, record func(*scratch)) {
 	s.text, s.entries, s.damaged, s.lost = s.text[:0], s.entries[:0], 0, s.lost[:0]
+	s.topics = append(s.topics[:0], e.cfg.topics[0])
 	s.ids.reset(tag)
 	s.reader.Reset(data)
 	for {
@@ -129,9 +135,10 @@ func (e *encoder) record(s *scratch) {
 		}
 	}
 	if e.cfg.recordID {
-		n.id.from = len(text)
+		n.headers.from = len(text)
+		text = append(text, recordIDHeader...)
 		text = s.ids.append(text, sec, nsec, body)
-		n.id.to = len(text)
+		n.headers.to = len(text)
 	}
 	n.value.from = len(text)
 	text = append(text, '{')
@@ -171,7 +178,7 @@ func (s *scratch) without(body, name []byte) []byte {
 // size is what the record takes in a batch, a little more than exactly.
 func (e *entry) size() int {
 	const overhead = 32
-	return (e.key.to - e.key.from) + (e.value.to - e.value.from) + (e.id.to - e.id.from) + overhead
+	return (e.key.to - e.key.from) + (e.value.to - e.value.from) + (e.headers.to - e.headers.from) + overhead
 }
 
 // isolated calls record and notes a panic instead of passing it on. A fault in borrowed memory is no record's fault and

@@ -243,11 +243,11 @@ func FuzzEncode(f *testing.F) {
 			if !json.Valid(v) || v[0] != '{' {
 				t.Fatalf("no JSON object: %q", v)
 			}
-			if n.key.from > n.key.to || n.id.to-n.id.from != 0 && n.id.to-n.id.from != idTextLen {
+			if n.key.from > n.key.to || n.headers.to-n.headers.from != 0 && n.headers.to-n.headers.from != len(recordIDHeader)+idTextLen {
 				t.Fatalf("entry %+v", n)
 			}
 			before := len(set.bytes)
-			set.add(n.ms, n.key.of(s.text), v, n.id.of(s.text))
+			set.add(n.ms, n.key.of(s.text), v, n.headers.of(s.text))
 			if len(set.bytes)-before > n.size() {
 				t.Fatalf("a record of %d bytes was reckoned as %d", len(set.bytes)-before, n.size())
 			}

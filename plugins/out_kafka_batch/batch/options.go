@@ -2,148 +2,121 @@ package batch
 
 import (
 	"math"
-	"net"
-	"strconv"
-	"strings"
 	"time"
 
+	"flbgo/shared/listen"
 	"flbgo/shared/option"
-	"flbgo/shared/record"
 )
 
 // Options is every option of kafka_batch. Names are those of Fluent Bit's own kafka output where it has them.
 var Options = option.Table{
+	// Where.
 	{Name: "brokers", Kind: option.List, Required: true, Example: "kafka-1:9092,kafka-2:9092",
 		Help: "Where to learn the cluster from, host:port; the port is 9092 where it is left out."},
 	{Name: "topics", Kind: option.List, Default: "fluent-bit", Example: "logs",
-		Help: "The topic that records go to; of several the first."},
-	{Name: "message_key_field", Kind: option.Text, Example: "$kubernetes['pod_name']",
-		Help: "Field whose value is the Kafka key; equal keys go to one partition, the same as with librdkafka's `consistent_random`. Records without it have no key."},
+		Help: "Topics that records may go to; the first is the default, for whatever has no other."},
+	{Name: "topic", Kind: option.Text, Example: "logs-$kubernetes['namespace_name']",
+		Help: "Template of the topic's name over the record and the tag: `$field`, `$a['b']`, `$TAG`, `$TAG[1]` (parts of the tag between dots, from 0). Where a field is absent or the result is no topic name, the default topic."},
+	{Name: "topic_key", Kind: option.Text, Example: "$kubernetes['labels']['topic']",
+		Help: "Field that names the record's topic: one of topics, or any with dynamic_topic."},
+	{Name: "dynamic_topic", Kind: option.Bool, Default: "off",
+		Help: "Let topic_key name topics that are not in topics."},
 	{Name: "client_id", Kind: option.Text, Default: "fluent-bit",
 		Help: "Name that brokers see in their logs, metrics and quotas."},
+
+	// Key and partition.
+	{Name: "message_key", Kind: option.Text, Example: "edge-7",
+		Help: "Kafka key of records without message_key_field."},
+	{Name: "message_key_field", Kind: option.Text, Example: "$kubernetes['pod_name']",
+		Help: "Field whose value is the Kafka key; equal keys go to one partition. Records without it have message_key, or no key."},
+	{Name: "partitioner", Kind: option.Choice, Default: "consistent_random", Choices: []string{"consistent_random", "murmur2_random", "round_robin"},
+		Help: "`consistent_random`: CRC-32 of the key, as librdkafka and Fluent Bit's own output; `murmur2_random`: as Java clients; `round_robin`: record after record whatever the key. Records without a key stick to a partition for a batch."},
+
+	// Payload.
+	{Name: "format", Kind: option.Choice, Default: "json", Choices: []string{"json", "msgpack", "raw"},
+		Help: "Value of the message: the record as JSON or msgpack, or the text of raw_log_key alone."},
+	{Name: "raw_log_key", Kind: option.Text, Example: "log",
+		Help: "Field that is the whole value with format raw."},
 	{Name: "timestamp_key", Kind: option.Text, Default: "@timestamp",
-		Help: "Member of the JSON object that holds the event's time; a field of that name in the record is replaced."},
+		Help: "Member that holds the event's time; a field of that name in the record is replaced."},
 	{Name: "timestamp_format", Kind: option.Choice, Default: "double", Choices: []string{"double", "iso8601", "iso8601_ns", "epoch_ms"},
 		Help: "`double` 1700000000.5, `iso8601` with microseconds, `iso8601_ns` with nanoseconds, `epoch_ms` whole milliseconds."},
 	{Name: "add_timestamp", Kind: option.Bool, Default: "on",
 		Help: "Write timestamp_key; off leaves a field of that name in the record as it is."},
-	{Name: "record_id", Kind: option.Choice, Default: "auto", Choices: []string{"auto", "off"},
-		Help: "Header `record_id` that is the same whenever the same record is sent again."},
+	{Name: "tag_key", Kind: option.Text, Example: "tag",
+		Help: "Member that holds the tag; a field of that name in the record is replaced."},
+	{Name: "exclude_fields", Kind: option.List, Example: "kubernetes,file,offset",
+		Help: "Fields of the record, at its top level, that are left out of the value; topic, key and headers may still use them."},
+	{Name: "include_metadata", Kind: option.Bool, Default: "off",
+		Help: "Write the event's metadata and, of a record inside a group (OTLP inputs), the group's attributes."},
+
+	// Headers.
+	{Name: "headers", Kind: option.Pairs, Example: "env=prod,team=payments",
+		Help: "Headers of every message."},
+	{Name: "header_fields", Kind: option.Pairs, Example: "level=$level,pod=$kubernetes['pod_name']",
+		Help: "Headers from fields: name=$path; no header where the field is absent."},
+	{Name: "headers_key", Kind: option.Text, Example: "headers",
+		Help: "Field with a map, each member of which is a header."},
+	{Name: "trace_headers", Kind: option.Bool, Default: "off",
+		Help: "Header `traceparent` from the fields trace_id, span_id and trace_flags."},
+	{Name: "record_id", Kind: option.Text, Default: "auto", Example: "$event_id",
+		Help: "Header `record_id`, the same whenever the same record is sent again: `auto`, a field, or `off`."},
 	{Name: "path_field", Kind: option.Text, Default: "file",
 		Help: "Field with the path of the file that a record was read from (tail's Path_Key), for record_id."},
 	{Name: "offset_field", Kind: option.Text, Default: "offset",
 		Help: "Field with the record's offset in that file (tail's Offset_Key), for record_id."},
+
+	// Time.
+	{Name: "record_time", Kind: option.Choice, Default: "event", Choices: []string{"event", "now"},
+		Help: "Kafka timestamp of a message: the event's time, or the time of sending."},
+	{Name: "record_time_window", Kind: option.Duration, Default: "24h", Min: int64(time.Minute), Max: int64(10 * 365 * 24 * time.Hour), Example: "168h",
+		Help: "An event's time further from now than this is not used as the Kafka timestamp, since brokers refuse the future and retention deletes the past: the message has the present time, and the event's in the header `event_time`."},
+
+	// Delivery.
+	{Name: "required_acks", Kind: option.Choice, Default: "all", Choices: []string{"all", "1", "0"},
+		Help: "Who has to have a batch before it counts as delivered: all in-sync replicas, the leader, nobody. Other than all needs idempotence off."},
+	{Name: "idempotence", Kind: option.Bool, Default: "on",
+		Help: "Batches carry a producer id and sequences, so that a lost answer causes no duplicate."},
 	{Name: "compression", Kind: option.Choice, Default: "lz4", Choices: []string{"lz4", "none"},
 		Help: "Codec of the record batches."},
 	{Name: "batch_max_bytes", Kind: option.Size, Default: "1000000", Min: 1 << 10, Max: 64 << 20, Example: "512K",
 		Help: "A batch is closed before it grows beyond this, counted before compression. Keep it below the topic's max.message.bytes; a larger record travels alone."},
 	{Name: "batch_max_records", Kind: option.Int, Default: "10000", Min: 1, Max: 1 << 20, Example: "5000",
 		Help: "A batch is closed at this number of records."},
+	{Name: "linger", Kind: option.Duration, Default: "0s", Min: 0, Max: int64(time.Minute), Example: "20ms",
+		Help: "How long a batch that is not full may wait for more records; the flush waits with it. What is flushed while a request is under way shares the next batch without it."},
 	{Name: "request_timeout", Kind: option.Duration, Default: "10s", Min: int64(100 * time.Millisecond), Max: int64(10 * time.Minute), Example: "10s",
 		Help: "How long a broker may take to answer; then the same batch is sent again."},
 	{Name: "flush_timeout", Kind: option.Duration, Default: "4s", Min: int64(10 * time.Millisecond), Max: int64(10 * time.Minute), Example: "4s",
 		Help: "How long a flush waits for the acknowledgement before it answers RETRY; keep it below Fluent Bit's Grace. On the engine's thread at most 1s."},
+	{Name: "backoff_min", Kind: option.Duration, Default: "50ms", Min: int64(time.Millisecond), Max: int64(time.Minute), Example: "100ms",
+		Help: "Bound of the random wait before a batch is sent for the second time; it doubles from time to time."},
+	{Name: "backoff_max", Kind: option.Duration, Default: "2s", Min: int64(time.Millisecond), Max: int64(10 * time.Minute), Example: "10s",
+		Help: "Bound of that wait at most."},
+	{Name: "max_in_flight", Kind: option.Int, Default: "16", Min: 1, Max: 1000, Example: "5",
+		Help: "Requests that wait for an answer at a time, over all brokers; of one partition there is never more than one."},
 	{Name: "buffer_max_bytes", Kind: option.Size, Default: "64M", Min: 1 << 20, Max: math.MaxInt64, Example: "64M",
 		Help: "Bytes of records that may wait for Kafka; above it chunks stay in Fluent Bit's own buffer."},
-}
 
-// config is what an instance runs with. It does not change after New.
-type config struct {
-	brokers         []string // host:port
-	topic           string
-	keyed           bool
-	keyField        record.Path
-	clientID        string
-	timestamp       timestampFormat
-	timestampKey    string
-	recordID        bool
-	pathField       record.Path
-	offsetField     record.Path
-	codec           codec
-	batchMaxBytes   int
-	batchMaxRecords int32
-	requestTimeout  time.Duration
-	flushTimeout    time.Duration
-	bufferMaxBytes  int64
-}
+	// What cannot be delivered.
+	{Name: "dead_letter_topic", Kind: option.Text, Example: "logs-dead-letters",
+		Help: "Topic for records that the brokers refuse for their own fault; without it they are dropped, counted and logged."},
+	{Name: "dead_letter_max_bytes", Kind: option.Size, Default: "512K", Min: 0, Max: 64 << 20, Example: "64K",
+		Help: "How much of such a record's value is kept."},
 
-// parseConfig reads all options. described is what was set, for the log; the error joins everything that is wrong.
-func parseConfig(get option.Getter) (c config, described string, err error) {
-	v := Options.Parse(get)
-	path := func(name string) record.Path {
-		text := v.Text(name)
-		if text == "" {
-			return record.Path{}
-		}
-		p, err := record.ParsePath(text)
-		if err != nil {
-			v.Fail(name, "%v", err)
-		}
-		return p
-	}
-	for _, b := range v.List("brokers") {
-		address, ok := brokerAddress(b)
-		if !ok {
-			v.Fail("brokers", "%q must be host:port, for example: brokers kafka-1:9092,kafka-2:9092", b)
-		}
-		c.brokers = append(c.brokers, address)
-	}
-	if v.IsSet("brokers") && len(c.brokers) == 0 {
-		v.Fail("brokers", "must name a broker, for example: brokers kafka-1:9092,kafka-2:9092") // kafka-go would panic
-	}
-	if topics := v.List("topics"); len(topics) > 0 {
-		c.topic = topics[0]
-		for _, t := range topics {
-			if !validTopic(t) {
-				v.Fail("topics", "%q must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither . nor .., for example: topics logs", t)
-			}
-		}
-	} else {
-		v.Fail("topics", "must name a topic, for example: topics logs")
-	}
-	c.keyed, c.keyField = v.IsSet("message_key_field"), path("message_key_field")
-	c.clientID = v.Text("client_id")
-	if v.Bool("add_timestamp") {
-		c.timestamp = timestampFormats[v.Text("timestamp_format")]
-	}
-	c.timestampKey = v.Text("timestamp_key")
-	c.recordID = v.Text("record_id") == "auto"
-	c.pathField, c.offsetField = path("path_field"), path("offset_field")
-	c.codec = codecs[v.Text("compression")]
-	c.batchMaxBytes = int(v.Int("batch_max_bytes"))
-	c.batchMaxRecords = int32(v.Int("batch_max_records"))
-	c.requestTimeout, c.flushTimeout = v.Duration("request_timeout"), v.Duration("flush_timeout")
-	c.bufferMaxBytes = v.Int("buffer_max_bytes")
-	return c, v.Describe(), v.Err()
-}
+	// Rate.
+	{Name: "rate_limit", Kind: option.Int, Default: "0", Min: 0, Max: math.MaxInt32, Example: "5000",
+		Help: "Records per second; chunks above it stay in Fluent Bit's buffer. 0 is no limit."},
+	{Name: "rate_limit_burst", Kind: option.Int, Default: "0", Min: 0, Max: math.MaxInt32, Example: "20000",
+		Help: "Records that may go at once after a pause; 0 is one second's worth."},
+	{Name: "rate_limit_bytes", Kind: option.Size, Default: "0", Min: 0, Max: math.MaxInt32, Example: "1M",
+		Help: "The same in bytes per second, before compression."},
+	{Name: "rate_limit_bytes_burst", Kind: option.Size, Default: "0", Min: 0, Max: math.MaxInt32, Example: "4M",
+		Help: "The same in bytes at once."},
 
-// brokerAddress completes host, host:port, [v6]:port or a bare v6 address.
-func brokerAddress(s string) (address string, ok bool) {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		host, port = strings.Trim(s, "[]"), "9092"
-		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
-			return s, false
-		}
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if host == "" || err != nil || n == 0 || strings.ContainsAny(host, " /@") {
-		return s, false
-	}
-	return net.JoinHostPort(host, port), true
-}
-
-// validTopic applies Kafka's own rule for topic names.
-func validTopic(s string) bool {
-	if s == "" || s == "." || s == ".." || len(s) > 249 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
-		default:
-			return false
-		}
-	}
-	return true
+	// Being seen.
+	{Name: "listen", Kind: option.Text, Default: listen.Off, Example: "127.0.0.1:2022",
+		Help: "Address of /metrics and /healthz; `off` for none."},
+	{Name: "web_config_file", Kind: option.Text, Example: "/etc/fluent-bit/web.yml",
+		Help: "TLS and authentication for listen, in the form of the Prometheus exporters."},
 }

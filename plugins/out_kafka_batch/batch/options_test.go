@@ -37,7 +37,7 @@ func TestReadmeTable(t *testing.T) {
 
 func TestParseConfig(t *testing.T) {
 	c := testConfig(t)
-	if c.topic != "logs" || c.clientID != "fluent-bit" || c.codec != codecLZ4 || c.batchMaxBytes != 1_000_000 || c.requestTimeout != 10*time.Second ||
+	if c.topics[0] != "logs" || c.clientID != "fluent-bit" || c.codec != codecLZ4 || c.batchMaxBytes != 1_000_000 || c.requestTimeout != 10*time.Second ||
 		c.flushTimeout != 4*time.Second || c.bufferMaxBytes != 64<<20 || !c.recordID || c.timestamp != timestampDouble || c.keyed {
 		t.Errorf("defaults: %+v", c)
 	}
@@ -45,11 +45,11 @@ func TestParseConfig(t *testing.T) {
 	if got := strings.Join(c.brokers, " "); got != "a:9092 b:9093 [::1]:9094 [::1]:9092" {
 		t.Errorf("brokers %s", got)
 	}
-	if c.topic != "x" || c.recordID || c.codec != codecNone || c.flushTimeout != 500*time.Millisecond {
+	if c.topics[0] != "x" || c.recordID || c.codec != codecNone || c.flushTimeout != 500*time.Millisecond {
 		t.Errorf("%+v", c)
 	}
-	if c, _, err := parseConfig(func(name string) string { return map[string]string{"brokers": "a"}[name] }); err != nil || c.topic != "fluent-bit" {
-		t.Errorf("topic %q, %v", c.topic, err)
+	if c, _, err := parseConfig(func(name string) string { return map[string]string{"brokers": "a"}[name] }); err != nil || c.topics[0] != "fluent-bit" {
+		t.Errorf("topic %q, %v", c.topics[0], err)
 	}
 }
 

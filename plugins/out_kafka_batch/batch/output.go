@@ -65,8 +65,8 @@ func newOutput(log *slog.Logger, cfg config) *Output {
 	o.encoder = newEncoder(&o.cfg)
 	o.cluster = newCluster(o.ctx, &o.probes, log, &o.cfg)
 	o.producers = newProducers(o.cluster, log)
-	o.router = &router{cluster: o.cluster, notices: o.notices, topic: cfg.topic, make: func(id int32) *partition {
-		return &partition{topic: cfg.topic, id: id, o: o}
+	o.router = &router{cluster: o.cluster, notices: o.notices, topic: cfg.topics[0], make: func(id int32) *partition {
+		return &partition{topic: cfg.topics[0], id: id, o: o}
 	}}
 	return o
 }
@@ -191,7 +191,7 @@ func (o *Output) noteLosses(s *scratch, tag string) {
 		o.stats.take(1)
 		o.stats.drop(1, reasonEncode)
 		o.notices.dropped.Do(func() {
-			o.log.Error("a record cannot be encoded and is dropped", "reason", reasonEncode, "topic", o.cfg.topic, "tag", tag,
+			o.log.Error("a record cannot be encoded and is dropped", "reason", reasonEncode, "topic", o.cfg.topics[0], "tag", tag,
 				"bytes", l.size, "panic", l.panicked, "stack", string(l.stack))
 		})
 	}

@@ -68,13 +68,8 @@ func (p *partition) append(s *scratch, head int32, d *delivery) {
 	defer p.mu.Unlock()
 	for i := head; i >= 0; i = s.entries[i].next {
 		e := &s.entries[i]
-		key, value := e.key.of(s.text), e.value.of(s.text)
-		var id []byte
-		if e.id.to > e.id.from {
-			id = e.id.of(s.text)
-		}
 		b := p.openFor(e.size())
-		b.set.add(e.ms, key, value, id)
+		b.set.add(e.ms, e.key.of(s.text), e.value.of(s.text), e.headers.of(s.text))
 		b.held += int64(e.size())
 		if n := len(b.parts); n == 0 || b.parts[n-1].d != d {
 			b.parts = append(b.parts, part{d, 0})

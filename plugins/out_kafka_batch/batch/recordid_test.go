@@ -19,7 +19,7 @@ func idsOf(t testing.TB, data []byte, tag string, options ...string) []string {
 	e.encode(s, data, tag)
 	ids := make([]string, len(s.entries))
 	for i := range s.entries {
-		ids[i] = string(s.entries[i].id.of(s.text))
+		ids[i] = string(s.entries[i].headers.of(s.text)[len(recordIDHeader):])
 	}
 	return ids
 }
@@ -86,7 +86,7 @@ func TestRecordIDStartsOverPerChunk(t *testing.T) {
 	s := e.get()
 	first := func(data []byte) string {
 		e.encode(s, data, "app")
-		return string(s.entries[0].id.of(s.text))
+		return string(s.entries[0].headers.of(s.text))
 	}
 	data := bytes.Repeat(event(nil, "same", 1), 700)
 	want := first(data)

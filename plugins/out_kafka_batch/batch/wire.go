@@ -38,10 +38,11 @@ type recordSet struct {
 	maxTime   int64
 }
 
-// add appends a record at the time ms. An empty key is no key; a nil id is no record_id header. The bytes move to a
-// larger buffer when they have to.
-func (s *recordSet) add(ms int64, key, value, id []byte) {
-	size := s.recordSize(ms, key, value, id)
+// add appends a record at the time ms. An empty key is no key. headers is as in the record: a varint of their number,
+// then for each one the length of its key as a varint, its key, the length of its value, its value; empty is none. The
+// bytes move to a larger buffer when they have to.
+func (s *recordSet) add(ms int64, key, value, headers []byte) {
+	size := s.recordSize(ms, key, value, headers)
 	s.bytes = s.begin(ms, size, uvarintLen(uint64(size)<<1)+size)
 	if len(key) == 0 {
 		s.bytes = append(s.bytes, 1) // length -1: null
@@ -49,16 +50,12 @@ func (s *recordSet) add(ms int64, key, value, id []byte) {
 		s.bytes = append(binary.AppendVarint(s.bytes, int64(len(key))), key...)
 	}
 	s.bytes = append(binary.AppendVarint(s.bytes, int64(len(value))), value...)
-	if id == nil {
+	if len(headers) == 0 {
 		s.bytes = append(s.bytes, 0)
 		return
 	}
-	s.bytes = append(s.bytes, recordIDHeader...)
-	s.bytes = append(s.bytes, id...)
+	s.bytes = append(s.bytes, headers...)
 }
-
-// recordIDHeader is a count of one header, its key, and the length of its value, each number a varint.
-const recordIDHeader = "\x02" + "\x12record_id" + "\x40"
 
 // addTail appends a record from what follows the offset delta of another one: key, value and headers.
 func (s *recordSet) addTail(ms int64, tail []byte) {
@@ -81,7 +78,7 @@ func (s *recordSet) begin(ms int64, size, total int) []byte {
 }
 
 // recordSize is the length of the record as it stands in its own prefix. The first record of a set gives it its time.
-func (s *recordSet) recordSize(ms int64, key, value, id []byte) int {
+func (s *recordSet) recordSize(ms int64, key, value, headers []byte) int {
 	if s.count == 0 {
 		s.firstTime, s.maxTime = ms, ms
 	}
@@ -91,10 +88,7 @@ func (s *recordSet) recordSize(ms int64, key, value, id []byte) int {
 	} else {
 		n += varintLen(int64(len(key))) + len(key)
 	}
-	if id == nil {
-		return n + 1
-	}
-	return n + len(recordIDHeader) + len(id)
+	return n + max(len(headers), 1)
 }
 
 func varintLen(n int64) int { return uvarintLen(uint64(n<<1) ^ uint64(n>>63)) }

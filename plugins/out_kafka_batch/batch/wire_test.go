@@ -47,10 +47,18 @@ func randomRecords(seed uint64, n, maxValue int) []wireRecord {
 	return records
 }
 
+// idHeader is the headers of a record with that id; nil is none.
+func idHeader(id []byte) []byte {
+	if id == nil {
+		return nil
+	}
+	return append([]byte(recordIDHeader), id...)
+}
+
 func setOf(records []wireRecord) *recordSet {
 	s := &recordSet{}
 	for _, r := range records {
-		s.add(r.ms, r.key, r.value, r.id)
+		s.add(r.ms, r.key, r.value, idHeader(r.id))
 	}
 	return s
 }
@@ -226,7 +234,7 @@ func BenchmarkSeal(b *testing.B) {
 			set := &recordSet{}
 			for i := range s.entries {
 				n := &s.entries[i]
-				set.add(n.ms, nil, n.value.of(s.text), n.id.of(s.text))
+				set.add(n.ms, nil, n.value.of(s.text), n.headers.of(s.text))
 			}
 			b.SetBytes(int64(len(set.bytes)))
 			b.ReportAllocs()
