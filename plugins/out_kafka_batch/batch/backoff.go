@@ -6,18 +6,13 @@ import (
 	"time"
 )
 
-const (
-	minBackoff = 50 * time.Millisecond
-	maxBackoff = 2 * time.Second
-)
-
 // backoff is how long to wait after attempt number attempt, from 0, has failed: exponential, with full jitter.
-func backoff(attempt int) time.Duration {
-	limit := maxBackoff
-	if attempt < 6 {
-		limit = min(minBackoff<<attempt, maxBackoff)
+func (c *config) backoff(attempt int) time.Duration {
+	limit := c.backoffMin
+	for ; attempt > 0 && limit < c.backoffMax; attempt-- {
+		limit *= 2
 	}
-	return rand.N(limit)
+	return rand.N(min(limit, c.backoffMax))
 }
 
 // sleep waits and tells whether ctx is still alive.

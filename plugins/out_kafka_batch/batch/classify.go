@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 )
 
 // verdict is what an answer to a produce request, or its absence, means for the batch.
@@ -61,7 +60,7 @@ var produceVerdicts = map[kafka.Error]verdict{
 
 	kafka.NotEnoughReplicasAfterAppend: resend, // the same sequence makes the second append a duplicate
 
-	// The topic is a matter of configuration here, so its name is not the record's fault.
+	// Where records name the topic it is theirs: see act.
 	kafka.InvalidTopic:                       operatorCase,
 	kafka.InvalidRequiredAcks:                operatorCase,
 	kafka.TopicAuthorizationFailed:           operatorCase,
@@ -125,14 +124,16 @@ type failure uint8
 
 const (
 	failNetwork  failure = iota // the request may have been executed
-	failStale                   // it was not sent: the metadata names no leader for it
+	failStale                   // it was not sent: nobody knows a leader for it, or where that is
 	failOperator                // it was not sent: the broker turns this client away
 )
 
-// classifyError is for what kafka-go returns instead of a response. Before a broker was reached for the first time it
-// says "topic not found", so that those are never final.
+// errNoLeader is for a partition that has none, as far as is known.
+var errNoLeader = errors.New("the partition has no leader")
+
+// classifyError is for what comes instead of a response.
 func classifyError(err error) failure {
-	for _, stale := range []error{protocol.ErrNoTopic, protocol.ErrNoPartition, protocol.ErrNoLeader, kafka.BrokerNotAvailable} {
+	for _, stale := range []error{errNoLeader, kafka.BrokerNotAvailable} {
 		if errors.Is(err, stale) {
 			return failStale
 		}

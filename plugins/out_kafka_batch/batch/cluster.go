@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,23 +9,20 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/initproducerid"
 	"github.com/segmentio/kafka-go/protocol/metadata"
-	"github.com/segmentio/kafka-go/protocol/produce"
-	"github.com/segmentio/kafka-go/protocol/rawproduce"
 	"golang.org/x/time/rate"
 )
 
 const (
-	// metadataTTL bounds how long a new partition goes unseen. A leader that moved does not wait for it: see check.
-	metadataTTL = 6 * time.Second
+	// brokersTTL is how long a broker that moved to another address may go unseen; a random part of it, with kafka-go.
+	brokersTTL = 6 * time.Second
 	// checkEvery bounds how often connections are renewed for fresh metadata.
 	checkEvery = 200 * time.Millisecond
+	// maxProbeWait is how long a broker that is back may go unseen.
+	maxProbeWait = 2 * time.Second
 	// answerMargin is what a request's deadline has over the time that it grants the broker.
 	answerMargin = time.Second
-	// maxInFlight is how many produce requests run at a time on one leader, each on a connection of its own.
-	maxInFlight = 8
 )
 
 // cluster is the connection to Kafka: requests, and whether any broker can be reached at all.
@@ -41,14 +37,15 @@ type cluster struct {
 	addr      netAddr
 	transport *kafka.Transport
 	dialer    *dialer
+	leaders   *leaders
 	ctx       context.Context // ends with the instance
-	wg        *sync.WaitGroup
+
+	wg sync.WaitGroup // goroutines of spawn, and requests
 
 	mu       sync.Mutex
-	slots    map[int32]chan struct{} // by leader
 	closed   bool
-	checking bool
-	checked  time.Time
+	checking chan struct{} // closed when the check that runs is over; nil: none runs
+	lately   time.Time     // when one was over
 	since    time.Time     // of being down; zero while up
 	down     chan struct{} // closed while down
 	up       chan struct{} // closed while up
@@ -60,21 +57,21 @@ type netAddr interface {
 	String() string
 }
 
-func newCluster(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger, cfg *config) *cluster {
+func newCluster(ctx context.Context, log *slog.Logger, cfg *config, st *stats) *cluster {
 	c := &cluster{
-		log: log, cfg: cfg, addr: kafka.TCP(cfg.brokers...), ctx: ctx, wg: wg,
+		log: log, cfg: cfg, addr: kafka.TCP(cfg.brokers...), ctx: ctx,
 		dialer: &dialer{share: len(cfg.brokers)},
-		slots:  map[int32]chan struct{}{},
 		down:   make(chan struct{}),
 		up:     make(chan struct{}),
 		notice: rate.Sometimes{Interval: time.Minute},
 	}
 	close(c.up)
+	c.leaders = &leaders{c: c, max: cfg.maxInFlight, all: map[int32]*leader{}, observe: st.request}
 	c.transport = &kafka.Transport{
 		Dial:           c.dialer.dial,
 		DialTimeout:    dialTimeout,
-		MetadataTTL:    metadataTTL,
-		MetadataTopics: cfg.topics[:1],
+		MetadataTTL:    brokersTTL,
+		MetadataTopics: []string{}, // the brokers only: topics asks for what it needs
 		ClientID:       cfg.clientID,
 		Context:        ctx,
 	}
@@ -101,27 +98,53 @@ func (c *cluster) reachable() <-chan struct{} {
 	return c.up
 }
 
-// check renews the connections and the metadata in the background. Further calls while it runs change nothing.
+// spawn runs f in a goroutine that close waits for; false when it is too late for that.
+func (c *cluster) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.wg.Go(f)
+	return true
+}
+
+// check renews the connections and the list of brokers in the background. Further calls while it runs change nothing.
 func (c *cluster) check() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.checking || c.closed {
+	if c.checking != nil || c.closed {
 		return
 	}
-	c.checking = true
-	c.wg.Add(1)
-	go c.probe(time.Until(c.checked.Add(checkEvery)))
+	c.checking = make(chan struct{})
+	wait := time.Until(c.lately.Add(checkEvery))
+	c.wg.Go(func() { c.probe(wait) })
 }
 
-// probe asks for metadata until a broker answers.
+// checked waits until no check is running: what is asked then goes to a broker that has answered.
+func (c *cluster) checked(ctx context.Context) {
+	c.mu.Lock()
+	running := c.checking
+	c.mu.Unlock()
+	if running == nil {
+		return
+	}
+	select {
+	case <-running:
+	case <-ctx.Done():
+	}
+}
+
+// probe asks for the brokers until one answers.
 func (c *cluster) probe(wait time.Duration) {
-	defer c.wg.Done()
 	for attempt := 0; sleep(c.ctx, wait); attempt++ {
-		// kafka-go keeps metadata it once had however old it is, and does not ask again because of an error. A new
+		// kafka-go keeps the list it once had however old it is, and does not ask again because of an error. A new
 		// connection pool does.
 		c.transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(c.ctx, dialTimeout+2*time.Second)
-		_, err := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: []string{}})
+		probe := &metadataRequest{clientID: c.cfg.clientID}
+		probe.TopicNames = []string{} // none
+		_, err := c.transport.RoundTrip(ctx, c.addr, probe)
 		cancel()
 		if c.ctx.Err() != nil {
 			return
@@ -129,7 +152,7 @@ func (c *cluster) probe(wait time.Duration) {
 		if c.settle(err) {
 			return
 		}
-		wait = backoff(attempt)
+		wait = min(c.cfg.backoff(attempt), maxProbeWait)
 	}
 }
 
@@ -137,9 +160,10 @@ func (c *cluster) probe(wait time.Duration) {
 func (c *cluster) settle(err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.checked = time.Now()
+	c.lately = time.Now()
 	if err == nil {
-		c.checking = false
+		close(c.checking)
+		c.checking = nil
 		if !c.since.IsZero() {
 			c.log.Info("Kafka is reachable again", "after", time.Since(c.since).Round(time.Millisecond))
 			c.since, c.down = time.Time{}, make(chan struct{})
@@ -158,27 +182,22 @@ func (c *cluster) settle(err error) bool {
 	return false
 }
 
-// topic returns a topic's metadata, from the pool's cache once there is one. Where the brokers create topics on demand
-// the request does so, as other producers do.
-func (c *cluster) topic(ctx context.Context, name string) (*metadata.ResponseTopic, error) {
-	req := &metadata.Request{TopicNames: []string{name}, AllowAutoTopicCreation: true}
+// metadata asks a broker about topics. Where the brokers create topics on demand the request does so, as other
+// producers do.
+func (c *cluster) metadata(ctx context.Context, about []*topic) ([]metadata.ResponseTopic, error) {
+	req := &metadataRequest{clientID: c.cfg.clientID}
+	req.AllowAutoTopicCreation = true
+	for _, t := range about {
+		req.TopicNames = append(req.TopicNames, t.name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.requestTimeout)
+	defer cancel()
 	m, err := c.transport.RoundTrip(ctx, c.addr, req)
 	if err != nil {
 		return nil, err
 	}
-	res, ok := m.(*metadata.Response)
-	if !ok || len(res.Topics) != 1 {
-		return nil, protocol.ErrNoTopic
-	}
-	return &res.Topics[0], nil
+	return m.(metadataResponse).Topics, nil
 }
-
-// producerIDRequest asks any broker. kafka-go's own type is a transactional message, for which it first looks for the
-// coordinator of a transaction that does not exist.
-type producerIDRequest initproducerid.Request
-
-// ApiKey implements protocol.Message.
-func (*producerIDRequest) ApiKey() protocol.ApiKey { return protocol.InitProducerId }
 
 // producerID asks for a new producer id. code is the broker's answer, when err is nil.
 func (c *cluster) producerID(ctx context.Context) (p producerID, code int16, err error) {
@@ -193,60 +212,6 @@ func (c *cluster) producerID(ctx context.Context) (p producerID, code int16, err
 		return p, 0, errors.New("the answer is none to InitProducerId")
 	}
 	return producerID{res.ProducerID, res.ProducerEpoch, res.ErrorCode == 0}, res.ErrorCode, nil
-}
-
-// reply is a broker's answer to a batch.
-type reply struct {
-	code    int16
-	message string
-	records []int32 // that are at fault, where the broker says so
-}
-
-// produce sends a sealed batch to the partition's leader and waits for its answer. abandoned tells that kafka-go may
-// still read wire, whatever err is.
-func (c *cluster) produce(ctx context.Context, leader int32, topic string, partition int32, wire []byte) (r reply, abandoned bool, err error) {
-	slot := c.slot(leader)
-	select {
-	case slot <- struct{}{}:
-		defer func() { <-slot }()
-	case <-ctx.Done():
-		return r, false, ctx.Err()
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.requestTimeout+answerMargin)
-	defer cancel()
-	m, err := c.transport.RoundTrip(ctx, c.addr, &rawproduce.Request{
-		Acks:    -1,
-		Timeout: int32(c.cfg.requestTimeout.Milliseconds()),
-		Topics: []rawproduce.RequestTopic{{Topic: topic, Partitions: []rawproduce.RequestPartition{{
-			Partition: partition,
-			RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(wire)},
-		}}}},
-	})
-	if err != nil {
-		return r, ctx.Err() != nil, err
-	}
-	res, ok := m.(*produce.Response)
-	if !ok || len(res.Topics) != 1 || len(res.Topics[0].Partitions) != 1 {
-		return r, false, errors.New("the answer names other partitions than the request")
-	}
-	p := &res.Topics[0].Partitions[0]
-	r = reply{code: p.ErrorCode, message: p.ErrorMessage}
-	for _, e := range p.RecordErrors {
-		r.records = append(r.records, e.BatchIndex)
-	}
-	return r, false, nil
-}
-
-// slot bounds the requests to one leader, so that a broker that hangs holds up nobody else's.
-func (c *cluster) slot(leader int32) chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.slots[leader]
-	if s == nil {
-		s = make(chan struct{}, maxInFlight)
-		c.slots[leader] = s
-	}
-	return s
 }
 
 // close waits for the goroutine of check and ends all connections. The instance's context has ended before.

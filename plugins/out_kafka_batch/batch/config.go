@@ -10,23 +10,45 @@ import (
 	"flbgo/shared/record"
 )
 
+// metadataMaxAge is for how long a topic's partitions and leaders are taken to be as they were. A leader that has moved
+// does not wait for it.
+const metadataMaxAge = 30 * time.Second
+
 // config is what an instance runs with. It does not change after New.
 type config struct {
-	brokers         []string // host:port
-	topics          []string // the first is the default
-	keyed           bool
-	keyField        record.Path
-	clientID        string
-	timestamp       timestampFormat
-	timestampKey    string
-	recordID        bool
-	pathField       record.Path
-	offsetField     record.Path
+	brokers        []string // host:port
+	topics         []string // the first is the default
+	clientID       string
+	metadataMaxAge time.Duration
+	partitioner    partitioner
+
+	keyed        bool
+	keyField     record.Path
+	timestamp    timestampFormat
+	timestampKey string
+	recordID     bool
+	pathField    record.Path
+	offsetField  record.Path
+
+	deliveryConfig
+	deadLetterConfig
+	rateConfig
+	listenConfig
+}
+
+// deliveryConfig is how batches are made and sent.
+type deliveryConfig struct {
+	acks            int16 // as in the request: -1, 1 or 0
+	idempotence     bool
 	codec           codec
 	batchMaxBytes   int
 	batchMaxRecords int32
+	linger          time.Duration
 	requestTimeout  time.Duration
 	flushTimeout    time.Duration
+	backoffMin      time.Duration
+	backoffMax      time.Duration
+	maxInFlight     int
 	bufferMaxBytes  int64
 }
 
@@ -35,7 +57,10 @@ func parseConfig(get option.Getter) (c config, described string, err error) {
 	v := Options.Parse(get)
 	c.parseWhere(v)
 	c.parsePayload(v)
-	c.parseDelivery(v)
+	c.deliveryConfig.parse(v)
+	c.deadLetterConfig.parse(v)
+	c.rateConfig.parse(v)
+	c.listenConfig.parse(v)
 	return c, v.Describe(), v.Err()
 }
 
@@ -68,10 +93,11 @@ func (c *config) parseWhere(v *option.Values) {
 	}
 	for _, t := range c.topics {
 		if !validTopic(t) {
-			v.Fail("topics", "%q must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither . nor .., for example: topics logs", t)
+			v.Fail("topics", "%q must be %s, for example: topics logs", t, topicRule)
 		}
 	}
 	c.clientID = v.Text("client_id")
+	c.metadataMaxAge = metadataMaxAge
 }
 
 func (c *config) parsePayload(v *option.Values) {
@@ -84,11 +110,25 @@ func (c *config) parsePayload(v *option.Values) {
 	c.pathField, c.offsetField = parsePath(v, "path_field"), parsePath(v, "offset_field")
 }
 
-func (c *config) parseDelivery(v *option.Values) {
+func (c *deliveryConfig) parse(v *option.Values) {
+	c.acks = map[string]int16{"all": -1, "1": 1, "0": 0}[v.Text("required_acks")]
+	c.idempotence = v.Bool("idempotence")
+	if c.idempotence && c.acks != -1 {
+		v.Fail("required_acks", "needs idempotence off: a batch that not all in-sync replicas have can be lost and its number used again; allowed: required_acks all, or idempotence off")
+	}
 	c.codec = codecs[v.Text("compression")]
 	c.batchMaxBytes = int(v.Int("batch_max_bytes"))
 	c.batchMaxRecords = int32(v.Int("batch_max_records"))
+	c.linger = v.Duration("linger")
 	c.requestTimeout, c.flushTimeout = v.Duration("request_timeout"), v.Duration("flush_timeout")
+	if c.linger >= c.flushTimeout {
+		v.Fail("linger", "must be below flush_timeout (%v), which flushes do not wait beyond, for example: linger 20ms", c.flushTimeout)
+	}
+	c.backoffMin, c.backoffMax = v.Duration("backoff_min"), v.Duration("backoff_max")
+	if c.backoffMin > c.backoffMax {
+		v.Fail("backoff_min", "must not be above backoff_max (%v), for example: backoff_min 50ms", c.backoffMax)
+	}
+	c.maxInFlight = int(v.Int("max_in_flight"))
 	c.bufferMaxBytes = v.Int("buffer_max_bytes")
 }
 
@@ -108,7 +148,10 @@ func brokerAddress(s string) (address string, ok bool) {
 	return net.JoinHostPort(host, port), true
 }
 
-// validTopic applies Kafka's own rule for topic names.
+// topicRule is Kafka's own rule for topic names.
+const topicRule = "1 to 249 of the characters a-z A-Z 0-9 . _ - and neither . nor .."
+
+// validTopic applies topicRule.
 func validTopic(s string) bool {
 	if s == "" || s == "." || s == ".." || len(s) > 249 {
 		return false

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -35,8 +36,12 @@ type scratch struct {
 	reason  chunk.Reason // of the first of them
 	lost    []lost       // records that made the encoder panic, when it runs isolated
 
-	heads, tails []int32 // by partition, see route
-	touched      []int32
+	uses       []use     // of topics, by entry.topic; see route
+	heads      []int32   // index into touched, by partition; -1: none
+	touched    []touched // partitions that get entries
+	taken      int       // entries that have a partition
+	takenBytes int64     // their size
+	rerouted   int       // those that go to the default topic because their own cannot be
 
 	reader chunk.Reader
 	fields record.Fields
@@ -48,6 +53,8 @@ type scratch struct {
 // lost is a record that could not be encoded.
 type lost struct {
 	size     int
+	raw      []byte // the event, as much of it as a dead letter has
+	sum      [sha256.Size]byte
 	panicked any
 	stack    []byte
 }
@@ -98,7 +105,7 @@ func (e *encoder) encode(s *scratch, data []byte, tag string) { e.walk(s, data, 
 
 // encodeIsolated is encode for a chunk at which encode panicked: a record that panics is left out and noted.
 func (e *encoder) encodeIsolated(s *scratch, data []byte, tag string) {
-	e.walk(s, data, tag, func(s *scratch) { isolated(s, e.record) })
+	e.walk(s, data, tag, func(s *scratch) { isolated(s, e.cfg.deadMaxBytes, e.record) })
 }
 
 // walk calls record for each record of a chunk.
@@ -183,7 +190,7 @@ func (e *entry) size() int {
 
 // isolated calls record and notes a panic instead of passing it on. A fault in borrowed memory is no record's fault and
 // goes on as the panic that it is.
-func isolated(s *scratch, record func(*scratch)) {
+func isolated(s *scratch, keep int, record func(*scratch)) {
 	text, entries := len(s.text), len(s.entries)
 	defer func() {
 		switch p := recover().(type) {
@@ -192,7 +199,8 @@ func isolated(s *scratch, record func(*scratch)) {
 			panic(p)
 		default:
 			s.text, s.entries = s.text[:text], s.entries[:entries]
-			s.lost = append(s.lost, lost{len(s.reader.Raw), p, debug.Stack()})
+			raw := s.reader.Raw
+			s.lost = append(s.lost, lost{len(raw), bytes.Clone(raw[:min(len(raw), keep)]), sha256.Sum256(raw), p, debug.Stack()})
 		}
 	}()
 	record(s)

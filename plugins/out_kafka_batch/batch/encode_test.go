@@ -180,7 +180,7 @@ func TestEncodeIsolated(t *testing.T) {
 			}
 		}
 	}
-	e.walk(s, data, "app", func(s *scratch) { isolated(s, poisoned("made up")) })
+	e.walk(s, data, "app", func(s *scratch) { isolated(s, 100, poisoned("made up")) })
 	if len(s.entries) != 2 || len(s.lost) != 1 {
 		t.Fatalf("%d records, %d lost", len(s.entries), len(s.lost))
 	}
@@ -198,7 +198,7 @@ func TestEncodeIsolated(t *testing.T) {
 			t.Error("a fault was taken for the record's")
 		}
 	}()
-	e.walk(s, data, "app", func(s *scratch) { isolated(s, poisoned(fault{})) })
+	e.walk(s, data, "app", func(s *scratch) { isolated(s, 100, poisoned(fault{})) })
 }
 
 // FuzzEncode: whatever the bytes, nothing panics, every event of the chunk is a record, a marker or damage, each value

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -212,7 +211,7 @@ func TestLeaderMoves(t *testing.T) {
 		names = append(names, fmt.Sprint("c", i))
 		start := time.Now()
 		flush(t, o, chunkOf(names[i], 10), "app")
-		if d := time.Since(start); d > metadataTTL/2 {
+		if d := time.Since(start); d > brokersTTL/2 {
 			t.Errorf("move %d: %v until the next success", i, d)
 		}
 	}
@@ -403,21 +402,22 @@ func TestPartitionIsGone(t *testing.T) {
 func TestMovedBatchTakesItsSequenceAlong(t *testing.T) {
 	c := broker(t, 1)
 	o, _ := output(t, c.ListenAddrs())
-	if _, err := o.router.get(t.Context()); err != nil {
+	logs := o.topics.get("logs")
+	if err := o.topics.resolve(t.Context(), []use{{t: logs}}); err != nil {
 		t.Fatal(err)
 	}
 	s := o.encoder.get()
 	o.encoder.encode(s, chunkOf("a", 3), "app")
 	o.stats.take(3)
-	d := newDelivery(3)
-	b := &batch{full: true, unsure: true, gone: goneAfter - 1, parts: []part{{d, 3}}}
+	d := newDelivery(3, "app")
+	b := &batch{full: true, unsure: true, gone: goneAfter - 1, parts: []part{{d, 3, ""}}}
 	for i := range s.entries {
 		e := &s.entries[i]
 		b.set.add(e.ms, nil, e.value.of(s.text), nil)
 	}
 	b.wire = b.set.seal(codecLZ4)
-	p := &partition{topic: "logs", id: 3, o: o, asked: true, sequence: 7}
-	if !p.failed(b, protocol.NewErrNoPartition("logs", 3)) {
+	p := &partition{t: logs, id: 3, o: o, asked: true, sequence: 7}
+	if !p.failed(b, errNoLeader) {
 		t.Fatal("the batch stayed")
 	}
 	if p.asked || !p.fresh {

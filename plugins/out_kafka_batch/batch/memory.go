@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Buffers come in classes of 4 KiB, 16 KiB … 4 MiB, so that a partition with a small batch does not hold the buffer
@@ -61,12 +62,29 @@ func grow(b []byte, n int) []byte {
 
 // memory counts the bytes of records that were taken and are not yet resolved. Safe for concurrent use.
 type memory struct {
-	max  int64
-	used atomic.Int64
+	max     int64
+	used    atomic.Int64
+	refused atomic.Int64 // when something did not fit first, ns since 1970; 0 once there is room again
 }
 
 // full tells that nothing more is taken.
-func (m *memory) full() bool { return m.used.Load() >= m.max }
+func (m *memory) full() bool {
+	if m.used.Load() < m.max {
+		return false
+	}
+	m.refuse()
+	return true
+}
+
+func (m *memory) refuse() { m.refused.CompareAndSwap(0, time.Now().UnixNano()) }
+
+// fullSince is since when there is too little room; zero while there is enough.
+func (m *memory) fullSince() time.Time {
+	if ns := m.refused.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
 
 // reserve takes n bytes, or tells that they do not fit. What is larger than the whole is taken when nothing else is
 // there: it could never be delivered otherwise.
@@ -74,6 +92,7 @@ func (m *memory) reserve(n int64) bool {
 	for {
 		used := m.used.Load()
 		if used > 0 && used+n > m.max {
+			m.refuse()
 			return false
 		}
 		if m.used.CompareAndSwap(used, used+n) {
@@ -82,4 +101,8 @@ func (m *memory) reserve(n int64) bool {
 	}
 }
 
-func (m *memory) release(n int64) { m.used.Add(-n) }
+func (m *memory) release(n int64) {
+	if m.used.Add(-n) < m.max/2 {
+		m.refused.Store(0)
+	}
+}

@@ -17,6 +17,7 @@ type notices struct {
 	unknown  rate.Sometimes // an answer that is not expected
 	dropped  rate.Sometimes // records that cannot be delivered
 	tooLarge rate.Sometimes // a batch of several records
+	dead     rate.Sometimes // the topic of dead letters cannot be written to
 	damaged  rate.Sometimes // events that are no records
 	full     rate.Sometimes // buffer_max_bytes
 	producer rate.Sometimes // a producer id was replaced
@@ -25,7 +26,7 @@ type notices struct {
 
 func newNotices(log *slog.Logger) *notices {
 	n := &notices{log: log}
-	for _, s := range []*rate.Sometimes{&n.topic, &n.operator, &n.network, &n.refused, &n.unknown, &n.damaged, &n.tooLarge, &n.full, &n.producer, &n.panicked} {
+	for _, s := range []*rate.Sometimes{&n.topic, &n.operator, &n.network, &n.refused, &n.unknown, &n.damaged, &n.dead, &n.tooLarge, &n.full, &n.producer, &n.panicked} {
 		s.Interval = time.Minute
 	}
 	n.dropped = rate.Sometimes{First: 10, Interval: 10 * time.Second}

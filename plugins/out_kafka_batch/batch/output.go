@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"flbgo/shared/listen"
 	"flbgo/shared/option"
 )
 
@@ -31,17 +32,20 @@ type Output struct {
 	cfg       config
 	encoder   *encoder
 	cluster   *cluster
-	router    *router
+	topics    *topics
+	dead      deadLetters
 	producers *producers
 	pending   *pending
+	limiter   *limiter
 	notices   *notices
 	memory    memory
-	stats     stats
+	stats     *stats
+	listener  *listen.Listener
 
-	ctx    context.Context // ends when Close gives up waiting
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // goroutines of partitions
-	probes sync.WaitGroup // of the cluster
+	ctx     context.Context // ends when Close gives up waiting
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup // goroutines of partitions and of dead letters
+	closing chan struct{}  // closed when Close begins
 
 	mu     sync.RWMutex // held for reading while records are appended
 	closed bool
@@ -54,20 +58,28 @@ func New(log *slog.Logger, get option.Getter) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
+	o := newOutput(log, cfg)
+	if err := o.open(described); err != nil {
+		o.Close()
+		return nil, err
+	}
 	log.Info("options: " + described)
-	return newOutput(log, cfg), nil
+	return o, nil
 }
 
 func newOutput(log *slog.Logger, cfg config) *Output {
-	o := &Output{log: log, cfg: cfg, notices: newNotices(log), pending: newPending(maxPending, maxPendingAge)}
+	o := &Output{log: log, cfg: cfg, notices: newNotices(log), pending: newPending(maxPending, maxPendingAge),
+		limiter: newLimiter(cfg.rateConfig), stats: newStats(), closing: make(chan struct{})}
 	o.memory.max = cfg.bufferMaxBytes
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	o.encoder = newEncoder(&o.cfg)
-	o.cluster = newCluster(o.ctx, &o.probes, log, &o.cfg)
-	o.producers = newProducers(o.cluster, log)
-	o.router = &router{cluster: o.cluster, notices: o.notices, topic: cfg.topics[0], make: func(id int32) *partition {
-		return &partition{topic: cfg.topics[0], id: id, o: o}
-	}}
+	o.cluster = newCluster(o.ctx, log, &o.cfg, o.stats)
+	o.producers = newProducers(o.cluster, log, cfg.idempotence)
+	o.topics = newTopics(o, cfg.topics)
+	o.dead.o = o
+	if cfg.deadTopic != "" {
+		o.dead.t = o.topics.configure(cfg.deadTopic)
+	}
 	return o
 }
 
@@ -93,77 +105,104 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 	defer cancel()
 
 	id := o.pending.identify(data, tag)
-	if d := o.pending.take(id); d != nil {
-		return o.await(ctx, id, d)
+	known, again := o.pending.take(id)
+	if again {
+		if err := o.await(ctx, id, known); err != nil || known.rest == nil {
+			return err
+		}
 	}
-	if o.isClosed() {
-		return errClosed
-	}
-	if o.cluster.isUnreachable() {
-		return errUnreachable
-	}
-	if o.memory.full() {
-		return o.full()
-	}
-	s := o.encoder.get()
-	encode(s, data, tag)
-	d, err := o.take(ctx, s, tag)
-	o.encoder.put(s)
-	if d == nil {
+	now, err := o.take(ctx, data, tag, known.rest, encode)
+	if now.d == nil {
+		if again && err != nil {
+			o.pending.put(id, known)
+		}
 		return err
 	}
-	return o.await(ctx, id, d)
+	if err := o.await(ctx, id, now); err != nil {
+		return err
+	}
+	if now.rest != nil {
+		o.pending.put(id, now)
+	}
+	return err
 }
 
-// take appends what was encoded to the partitions' batches, all of it or, with an error, nothing. The delivery is nil
-// too when there is nothing to deliver.
-func (o *Output) take(ctx context.Context, s *scratch, tag string) (*delivery, error) {
-	if len(s.entries) == 0 {
-		o.noteLosses(s, tag)
-		return nil, nil
+// take encodes a chunk, or with only no more than the records of these topics, and appends the records to their
+// partitions' batches: those of every topic that can be written to. The error says why there are others, which the
+// result then names; without a delivery nothing was taken, and without an error there was nothing to take.
+func (o *Output) take(ctx context.Context, data []byte, tag string, only []string, encode func(*scratch, []byte, string)) (open, error) {
+	switch {
+	case o.isClosed():
+		return open{}, errClosed
+	case o.cluster.isUnreachable():
+		return open{}, errUnreachable
+	case o.memory.full():
+		return open{}, o.full()
 	}
-	n, err := o.router.get(ctx)
-	if err != nil {
-		return nil, err
+	s := o.encoder.get()
+	encode(s, data, tag) // from here on data is not touched: what follows may wait
+	result, err := o.append(ctx, s, tag, only)
+	s.release()
+	o.encoder.put(s)
+	return result, err
+}
+
+func (o *Output) append(ctx context.Context, s *scratch, tag string, only []string) (open, error) {
+	missing := s.route(ctx, o.topics, only)
+	if s.taken == 0 && len(s.lost) == 0 || only != nil && s.taken == 0 {
+		if missing == nil && only == nil {
+			o.noteLosses(s, tag, nil)
+		}
+		return open{}, missing
+	}
+	if !o.memory.reserve(s.takenBytes) {
+		return open{}, o.full()
+	}
+	if err := o.limiter.wait(ctx, s.taken, int(s.takenBytes)); err != nil {
+		o.memory.release(s.takenBytes)
+		o.stats.limited.Add(1)
+		return open{}, err
 	}
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if o.closed {
-		return nil, errClosed
+		o.memory.release(s.takenBytes)
+		return open{}, errClosed
 	}
-	size := int64(0)
-	for i := range s.entries {
-		size += int64(s.entries[i].size())
+	n := s.taken
+	if only == nil {
+		n += len(s.lost)
 	}
-	if !o.memory.reserve(size) {
-		return nil, o.full()
+	result := open{d: newDelivery(n, tag)}
+	if missing != nil {
+		result.rest = s.missing()
 	}
-	o.noteLosses(s, tag)
-	o.stats.take(int64(len(s.entries)))
-	d := newDelivery(len(s.entries))
-	o.router.assign(s, n)
-	for _, id := range s.touched {
-		n.partitions[id].append(s, s.heads[id], d)
+	o.stats.take(int64(n))
+	o.stats.rerouted.Add(int64(s.rerouted))
+	if only == nil {
+		o.noteLosses(s, tag, result.d)
 	}
-	s.release()
-	return d, nil
+	for i := range s.touched {
+		s.touched[i].p.append(s, s.touched[i].head, result.d)
+	}
+	return result, missing
 }
 
 // await waits for a delivery and otherwise leaves it for the chunk's next attempt.
-func (o *Output) await(ctx context.Context, id identity, d *delivery) error {
+func (o *Output) await(ctx context.Context, id identity, chunk open) error {
 	var err error
 	select {
-	case <-d.done:
+	case <-chunk.d.done:
 		return nil
 	case <-o.cluster.unreachable():
 		err = errUnreachable
 	case <-ctx.Done():
 		err = errTimeout
 	}
-	if d.complete() {
+	if chunk.d.complete() {
 		return nil
 	}
-	o.pending.put(id, d)
+	o.pending.put(id, chunk)
 	if o.isClosed() {
 		return errClosed
 	}
@@ -178,23 +217,31 @@ func (o *Output) full() error {
 	return errFull
 }
 
-// noteLosses counts and logs what the chunk had that is no record, and records that could not be encoded. It is called
-// once per chunk, when no later attempt will count them again.
-func (o *Output) noteLosses(s *scratch, tag string) {
+// noteLosses counts and logs what the chunk had that is no record, and gives up records that could not be encoded, which
+// are a part of the delivery; nil where there are none. It is called once per chunk, when no later attempt will count
+// them again.
+func (o *Output) noteLosses(s *scratch, tag string, d *delivery) {
 	if s.damaged > 0 {
 		o.stats.damaged.Add(int64(s.damaged))
 		o.notices.damaged.Do(func() {
 			o.log.Warn("a chunk has damaged events, which are left out", "tag", tag, "events", s.damaged, "first", s.reason.String())
 		})
 	}
+	var letters []letter
 	for _, l := range s.lost {
-		o.stats.take(1)
-		o.stats.drop(1, reasonEncode)
 		o.notices.dropped.Do(func() {
-			o.log.Error("a record cannot be encoded and is dropped", "reason", reasonEncode, "topic", o.cfg.topics[0], "tag", tag,
+			o.log.Error("a record cannot be encoded", "reason", reasonEncode, "topic", o.cfg.topics[0], "tag", tag,
 				"bytes", l.size, "panic", l.panicked, "stack", string(l.stack))
 		})
+		if o.dead.t == nil {
+			o.stats.drop(1, reasonEncode)
+			d.resolve(1)
+			continue
+		}
+		letters = append(letters, newLetter(&deadRecord{ms: time.Now().UnixMilli(), value: l.raw, size: l.size, sum: l.sum,
+			topic: o.cfg.topics[0], reason: reasonEncode}, d, o.cfg.deadMaxBytes))
 	}
+	o.dead.add(letters)
 }
 
 func (o *Output) isClosed() bool {
@@ -213,6 +260,7 @@ func (o *Output) Close() {
 	}
 	o.closed = true
 	o.mu.Unlock()
+	close(o.closing)
 
 	idle := make(chan struct{})
 	go func() {
@@ -229,6 +277,9 @@ func (o *Output) Close() {
 	o.cancel()
 	<-idle
 	o.cluster.close()
+	if o.listener != nil {
+		o.listener.Close()
+	}
 	if r := o.stats.records(); r.open > 0 {
 		o.log.Warn("closed with records that are not acknowledged; their chunks stay in Fluent Bit's buffer", "records", r.open)
 	}

@@ -76,7 +76,7 @@ func TestFlushIsolated(t *testing.T) {
 	data := append(append(chunkOf("a", 3), event(nil, "poison", 0)...), chunkOf("b", 3)...)
 	poisoned := func(s *scratch, data []byte, tag string) {
 		o.encoder.walk(s, data, tag, func(s *scratch) {
-			isolated(s, func(s *scratch) {
+			isolated(s, 100, func(s *scratch) {
 				o.encoder.record(s)
 				if bytes.Contains(s.reader.Body, []byte("poison")) {
 					panic("made up")
@@ -90,7 +90,7 @@ func TestFlushIsolated(t *testing.T) {
 	if r := o.stats.records(); r.taken != 7 || r.acknowledged != 6 || r.dropped[reasonEncode] != 1 {
 		t.Errorf("%+v", r)
 	}
-	if book.count("cannot be encoded and is dropped") != 1 || book.count("made up") != 1 {
+	if book.count("cannot be encoded") != 1 || book.count("made up") != 1 {
 		t.Error("not one line")
 	}
 	if err := o.FlushIsolated(chunkOf("c", 3), "app", false); err != nil {
@@ -178,7 +178,7 @@ func TestMemoryIsGone(t *testing.T) {
 }
 
 // quiet is a partition whose batches nobody sends.
-func quiet(o *Output) *partition { return &partition{topic: "logs", o: o, running: true} }
+func quiet(o *Output) *partition { return &partition{t: o.topics.get("logs"), o: o, running: true} }
 
 // appendTo encodes a chunk for one partition.
 func appendTo(p *partition, data []byte) *delivery {
@@ -187,7 +187,7 @@ func appendTo(p *partition, data []byte) *delivery {
 	for i := range len(s.entries) - 1 {
 		s.entries[i].next = int32(i + 1)
 	}
-	d := newDelivery(len(s.entries))
+	d := newDelivery(len(s.entries), "app")
 	p.append(s, 0, d)
 	return d
 }
@@ -235,7 +235,7 @@ func TestPanicWhileSending(t *testing.T) {
 	if !p.try(b) || !d.complete() {
 		t.Fatal("the next attempt did not settle it")
 	}
-	if o.stats.panics.Load() != 1 || book.count("panic in send") != 1 || book.count("partition.go") == 0 {
+	if o.stats.panics.Load() != 1 || book.count("panic in send") != 1 || book.count("attempt.go") == 0 {
 		t.Error("the panic and its stack were not logged")
 	}
 	consume(t, c.ListenAddrs()).expect(t, 3, "a")

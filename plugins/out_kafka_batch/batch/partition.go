@@ -1,51 +1,46 @@
 package batch
 
 import (
-	"context"
-	"fmt"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-const (
-	// goneAfter is how many attempts in a row find that the partition does not exist, before its batch moves.
-	goneAfter = 5
-	// quietFailures is how many failures in a row are not worth a line while brokers can be reached: a restart of one.
-	quietFailures = 3
-)
-
-// partition owns the batches of one partition of the topic, from the moment that records are appended until a broker
-// has decided. Its goroutine runs while there is a batch.
+// partition owns the batches of one partition of a topic, from the moment that records are appended until a broker has
+// decided. Its goroutine runs while there is a batch.
 type partition struct {
-	topic    string
+	t        *topic
 	id       int32
 	o        *Output
 	leader   atomic.Int32 // -1: none, or not known
 	troubled atomic.Bool  // the last attempt failed
+	blocked  atomic.Pointer[trouble]
 
 	mu      sync.Mutex
 	queue   []*batch // the oldest first; records are appended to the last one while it has room
 	running bool     // the goroutine, which holds one batch more
+	lingers chan struct{}
 
 	// Of the goroutine alone.
 	producer producerID
 	asked    bool  // producer is an answer
 	fresh    bool  // the shared producer id is of no use here any more
 	sequence int32 // of the next record
+	stale    bool  // the leader may be another one
 	err      error // of the last attempt, where it brought no answer
 	refused  reply // of the last attempt, where it is an answer that passes by itself; code 0 otherwise
 }
 
 // batch is a stretch of one partition's records: first open, then closed by what follows it, then sealed.
 type batch struct {
-	set   recordSet
-	parts []part // in the order of the records
-	held  int64  // bytes of memory that are accounted to it
-	full  bool   // nothing is appended any more
+	set    recordSet
+	parts  []part    // in the order of the records
+	held   int64     // bytes of memory that are accounted to it
+	full   bool      // nothing is appended any more
+	opened time.Time // where there is a linger
 
 	wire      []byte // once sealed; set is empty then
+	raw       int    // bytes of its records before compression
 	stamped   bool   // wire has its producer and sequence
 	abandoned bool   // kafka-go may still read wire
 	sent      int    // attempts
@@ -58,8 +53,18 @@ type batch struct {
 
 // part is the records that a delivery has in a batch.
 type part struct {
-	d *delivery
-	n int32
+	d      *delivery
+	n      int32
+	reason string // of dead letters; "" of other records
+}
+
+// add notes n records of a delivery behind those that there are.
+func (b *batch) add(d *delivery, n int32, reason string) {
+	if k := len(b.parts); k > 0 && b.parts[k-1].d == d && b.parts[k-1].reason == reason {
+		b.parts[k-1].n += n
+		return
+	}
+	b.parts = append(b.parts, part{d, n, reason})
 }
 
 // append adds the entries from head on, which are all of one flush for this partition.
@@ -68,15 +73,17 @@ func (p *partition) append(s *scratch, head int32, d *delivery) {
 	defer p.mu.Unlock()
 	for i := head; i >= 0; i = s.entries[i].next {
 		e := &s.entries[i]
-		b := p.openFor(e.size())
-		b.set.add(e.ms, e.key.of(s.text), e.value.of(s.text), e.headers.of(s.text))
-		b.held += int64(e.size())
-		if n := len(b.parts); n == 0 || b.parts[n-1].d != d {
-			b.parts = append(b.parts, part{d, 0})
-		}
-		b.parts[len(b.parts)-1].n++
+		p.appendRecord(e.size(), d, "", e.ms, e.key.of(s.text), e.value.of(s.text), e.headers.of(s.text))
 	}
 	p.start()
+}
+
+// appendRecord adds a record of about that size. The lock is held.
+func (p *partition) appendRecord(size int, d *delivery, reason string, ms int64, key, value, headers []byte) {
+	b := p.openFor(size)
+	b.set.add(ms, key, value, headers)
+	b.held += int64(size)
+	b.add(d, 1, reason)
 }
 
 // openFor returns the batch for a record of about that size.
@@ -86,18 +93,28 @@ func (p *partition) openFor(size int) *batch {
 		if !b.full && len(b.set.bytes)+size <= p.o.cfg.batchMaxBytes && b.set.count < p.o.cfg.batchMaxRecords {
 			return b
 		}
+		b.full = true
 	}
 	b := &batch{}
+	if p.o.cfg.linger > 0 {
+		b.opened = time.Now()
+	}
 	p.queue = append(p.queue, b)
 	return b
 }
 
-// start starts the goroutine unless it runs. The lock is held.
+// start starts the goroutine unless it runs, or tells it that the batch it waits for is full. The lock is held.
 func (p *partition) start() {
-	if !p.running && len(p.queue) > 0 {
+	if len(p.queue) == 0 {
+		return
+	}
+	if !p.running {
 		p.running = true
 		p.o.wg.Add(1)
 		go p.run()
+	} else if p.lingers != nil && p.queue[0].full {
+		close(p.lingers)
+		p.lingers = nil
 	}
 }
 
@@ -105,6 +122,9 @@ func (p *partition) start() {
 func (p *partition) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.queue) > 0 {
+		p.linger(p.queue[0])
+	}
 	if len(p.queue) == 0 {
 		p.running = false
 		return nil
@@ -116,11 +136,43 @@ func (p *partition) next() *batch {
 	return b
 }
 
+// linger waits for the batch to fill, no longer than the option of that name says. The lock is held, but not while it
+// waits.
+func (p *partition) linger(b *batch) {
+	left := p.o.cfg.linger
+	if left > 0 {
+		left -= time.Since(b.opened)
+	}
+	if left <= 0 || b.full || b.set.count >= p.o.cfg.batchMaxRecords {
+		return
+	}
+	full := make(chan struct{})
+	p.lingers = full
+	p.mu.Unlock()
+	timer := time.NewTimer(left)
+	select {
+	case <-full:
+	case <-timer.C:
+	case <-p.o.closing:
+	}
+	timer.Stop()
+	p.mu.Lock()
+	p.lingers = nil
+}
+
 // putFirst makes batches the oldest ones.
 func (p *partition) putFirst(batches []*batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue = append(batches, p.queue...)
+}
+
+// putLast makes batches the last ones.
+func (p *partition) putLast(batches []*batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = append(p.queue, batches...)
+	p.start()
 }
 
 // run delivers batch after batch.
@@ -129,7 +181,7 @@ func (p *partition) run() {
 	for b := p.next(); b != nil; b = p.next() {
 		for attempt := 0; !p.try(b); attempt++ {
 			p.troubled.Store(true)
-			if !sleep(p.o.ctx, backoff(attempt)) {
+			if !sleep(p.o.ctx, p.o.cfg.backoff(attempt)) {
 				return
 			}
 			select {
@@ -137,159 +189,14 @@ func (p *partition) run() {
 			case <-p.o.ctx.Done():
 				return
 			}
+			if p.stale {
+				p.relocate()
+			}
 			if attempt >= quietFailures {
 				p.complain(attempt + 1)
 			}
 		}
 		p.troubled.Store(false)
+		p.blocked.Store(nil)
 	}
-}
-
-// complain says why a batch is sent again and again, where act has not said so.
-func (p *partition) complain(attempts int) {
-	switch {
-	case p.err != nil:
-		p.o.notices.network.Do(func() {
-			p.o.log.Warn("requests to Kafka bring no answer; the batch is sent again", "topic", p.topic, "partition", p.id,
-				"attempts", attempts, "error", p.err.Error())
-		})
-	case p.refused.code != 0:
-		p.o.notices.refused.Do(func() {
-			p.o.log.Warn("a broker does not take a batch for now; it is sent again", "topic", p.topic, "partition", p.id,
-				"attempts", attempts, "error", explain(p.refused.code), "code", p.refused.code, "message", p.refused.message)
-		})
-	}
-}
-
-// try makes one attempt and tells whether the batch is settled: acknowledged, dropped, or replaced by others. A panic
-// is an attempt whose outcome is not known.
-func (p *partition) try(b *batch) (settled bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			b.abandoned, b.unsure = true, true
-			p.o.panicked("send", r)
-		}
-	}()
-	p.err, p.refused = nil, reply{}
-	if !p.identify() {
-		return false
-	}
-	if b.wire == nil {
-		b.wire = b.set.seal(p.o.cfg.codec)
-		putBuffer(b.set.bytes)
-		b.set.bytes = nil
-		p.o.memory.release(b.held - int64(len(b.wire)))
-		b.held = int64(len(b.wire))
-	}
-	if !b.stamped {
-		if b.abandoned {
-			b.wire, b.abandoned = append([]byte(nil), b.wire...), false
-		}
-		stamp(b.wire, p.producer, p.sequence)
-		b.stamped = true
-	}
-	if b.sent++; b.sent > 1 {
-		p.o.stats.resends.Add(1)
-	}
-	r, abandoned, err := p.o.cluster.produce(p.o.ctx, p.leader.Load(), p.topic, p.id, b.wire)
-	b.abandoned = b.abandoned || abandoned
-	if err != nil {
-		return p.failed(b, err)
-	}
-	b.gone = 0
-	p.o.stats.answer(r.code)
-	return p.act(b, r)
-}
-
-// identify gets a producer id where one is missing.
-func (p *partition) identify() bool {
-	if p.asked {
-		return true
-	}
-	id, code, err := p.o.producers.get(p.o.ctx, p.fresh)
-	switch {
-	case err != nil:
-		p.unanswered(err)
-		return false
-	case code != 0:
-		switch classifyProducerID(code) {
-		case operatorCase:
-			p.operator("InitProducerId", reply{code: code})
-		case unknownCode:
-			p.unknown("InitProducerId", reply{code: code})
-		default:
-			p.refused = reply{code: code}
-		}
-		return false
-	}
-	p.producer, p.asked, p.sequence = id, true, 0
-	return true
-}
-
-// failed acts on a request that brought no answer.
-func (p *partition) failed(b *batch, err error) bool {
-	switch p.unanswered(err) {
-	case failNetwork:
-		b.unsure = true
-		fallthrough
-	case failOperator:
-		b.gone = 0
-		return false
-	}
-	// A partition goes away only with its topic. Nothing of it can be appended any more where it was, so that its
-	// records may be written anew; for some attempts that may still be metadata that is behind.
-	ctx, cancel := context.WithTimeout(p.o.ctx, p.o.cfg.flushTimeout)
-	defer cancel()
-	n, err := p.o.router.get(ctx)
-	if err != nil || int(p.id) < len(n.partitions) {
-		b.gone = 0
-		return false
-	}
-	if b.gone++; b.gone < goneAfter {
-		return false
-	}
-	to := n.partitions[int(p.id)%len(n.partitions)]
-	batches := p.rewrite(b, 1, func(int32, int64) (int, bool) { return 0, false }, "", reply{})
-	if b.unsure {
-		p.renew() // as in rewrite: should the partition come back, nothing may be taken for what went with its sequence
-	}
-	for _, b := range batches {
-		p.o.stats.moved.Add(int64(b.set.count))
-	}
-	to.mu.Lock()
-	to.queue = append(to.queue, batches...)
-	to.start()
-	to.mu.Unlock()
-	return true
-}
-
-// unanswered notes a failure and has the connections renewed.
-func (p *partition) unanswered(err error) failure {
-	f := classifyError(err)
-	p.err = err
-	if p.o.ctx.Err() != nil {
-		return f
-	}
-	switch f {
-	case failNetwork:
-		p.o.stats.network.Add(1)
-	case failOperator:
-		p.o.notices.operator.Do(func() {
-			p.o.log.Warn("a broker turns this client away; somebody has to mend that", "error", err.Error())
-		})
-	}
-	p.o.cluster.check()
-	return f
-}
-
-// panicked logs and counts a panic of a goroutine of this package.
-func (o *Output) panicked(where string, r any) {
-	o.stats.panics.Add(1)
-	stack := debug.Stack()
-	o.notices.panicked.Do(func() {
-		o.log.Error(fmt.Sprintf("panic in %s: %v", where, r))
-		for _, line := range strings.Split(strings.TrimSpace(string(stack)), "\n") {
-			o.log.Error("  " + strings.ReplaceAll(line, "\t", "  "))
-		}
-	})
 }

@@ -12,11 +12,12 @@ import (
 type delivery struct {
 	left atomic.Int64
 	done chan struct{} // closed when none is left
+	tag  string
 }
 
 // newDelivery is for n > 0 records.
-func newDelivery(n int) *delivery {
-	d := &delivery{done: make(chan struct{})}
+func newDelivery(n int, tag string) *delivery {
+	d := &delivery{done: make(chan struct{}), tag: tag}
 	d.left.Store(int64(n))
 	return d
 }
@@ -60,9 +61,16 @@ type pending struct {
 }
 
 type pendingEntry struct {
-	id    identity
-	d     *delivery
+	id identity
+	open
 	since time.Time
+}
+
+// open is what a chunk still needs before it is OK: its delivery, and after that the records of topics that could not
+// be written to when the others were taken.
+type open struct {
+	d    *delivery
+	rest []string // names of topics; nil: none
 }
 
 // The host brings a chunk back after at most 2,000 s.
@@ -81,7 +89,7 @@ func (p *pending) identify(data []byte, tag string) identity {
 }
 
 // put adds an entry.
-func (p *pending) put(id identity, d *delivery) {
+func (p *pending) put(id identity, o open) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,16 +99,17 @@ func (p *pending) put(id identity, d *delivery) {
 		}
 		p.remove(e)
 	}
-	p.byID[id] = append(p.byID[id], p.order.PushBack(&pendingEntry{id, d, now}))
+	p.byID[id] = append(p.byID[id], p.order.PushBack(&pendingEntry{id, o, now}))
 }
 
-// take removes and returns a delivery of that identity, a complete one if there is; nil when there is none.
-func (p *pending) take(id identity) *delivery {
+// take removes and returns an entry of that identity, one with a complete delivery if there is. ok is false when there
+// is none.
+func (p *pending) take(id identity) (o open, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found := p.byID[id]
 	if len(found) == 0 {
-		return nil
+		return open{}, false
 	}
 	pick := found[0]
 	for _, e := range found {
@@ -110,7 +119,7 @@ func (p *pending) take(id identity) *delivery {
 		}
 	}
 	p.remove(pick)
-	return pick.Value.(*pendingEntry).d
+	return pick.Value.(*pendingEntry).open, true
 }
 
 func (p *pending) remove(e *list.Element) {

@@ -16,11 +16,11 @@ type producers struct {
 	// turn holds one token: asking takes a round trip, and waiting for somebody else's must end with the instance.
 	turn   chan struct{}
 	shared producerID
-	none   bool // the cluster gives out no ids: batches are not idempotent
+	none   bool // not wanted, or the cluster gives out no ids: batches are not idempotent
 }
 
-func newProducers(c *cluster, log *slog.Logger) *producers {
-	p := &producers{cluster: c, log: log, turn: make(chan struct{}, 1)}
+func newProducers(c *cluster, log *slog.Logger, idempotent bool) *producers {
+	p := &producers{cluster: c, log: log, turn: make(chan struct{}, 1), none: !idempotent}
 	p.turn <- struct{}{}
 	return p
 }

@@ -1,5 +1,7 @@
 package batch
 
+import "crypto/sha256"
+
 // rewrite takes a batch apart after a definite refusal and returns its records as groups of new batches, in order.
 // place tells for the i-th record its group, or that it is dropped for the reason; empty groups are left out. The
 // batch is settled by it.
@@ -24,7 +26,8 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 	p.o.stats.splits.Add(1)
 	made := make([]*batch, groups)
 	in := recordReader{rest: set.bytes, firstTime: set.firstTime}
-	var dropped []part
+	var dropped []refusedRecord
+	var later []byte // a tail with its event time
 	i := int32(0)
 	for _, from := range b.parts {
 		for range from.n {
@@ -34,7 +37,7 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 			group, at, drop := place(i, in.ms)
 			i++
 			if drop {
-				dropped = append(dropped, part{from.d, int32(len(in.tail))})
+				dropped = append(dropped, refusedRecord{from.d, from.reason, in.ms, in.tail})
 				continue
 			}
 			n := made[group]
@@ -42,17 +45,17 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 				n = &batch{full: true, since: b.since}
 				made[group] = n
 			}
-			n.set.addTail(at, in.tail)
-			if k := len(n.parts); k == 0 || n.parts[k-1].d != from.d {
-				n.parts = append(n.parts, part{from.d, 0})
+			tail := in.tail
+			if at != in.ms {
+				later = withEventTime(later[:0], tail, in.ms)
+				tail = later
 			}
-			n.parts[len(n.parts)-1].n++
+			n.set.addTail(at, tail)
+			n.add(from.d, 1, from.reason)
 		}
 	}
 	// From here on nothing can fail: what follows cannot be done twice.
-	for _, d := range dropped {
-		p.drop(d.d, int(d.n), reason, r)
-	}
+	p.drop(dropped, reason, r)
 	putBuffer(set.bytes)
 	if !b.abandoned {
 		putBuffer(b.wire)
@@ -77,12 +80,42 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 	return kept
 }
 
-// drop gives a record up.
-func (p *partition) drop(d *delivery, size int, reason string, r reply) {
-	p.o.stats.drop(1, reason)
-	p.o.notices.dropped.Do(func() {
-		p.o.log.Warn("a record cannot be delivered and is dropped", "reason", reason, "topic", p.topic, "partition", p.id,
-			"bytes", size, "error", explain(r.code), "code", r.code, "message", r.message)
-	})
-	d.resolve(1)
+// refusedRecord is a record of a batch that the brokers do not take.
+type refusedRecord struct {
+	d      *delivery
+	reason string // "" unless it is a dead letter
+	ms     int64
+	tail   []byte // borrowed
+}
+
+// drop gives records up: they become dead letters, or are dropped where there is no topic for these, or where they are
+// dead letters already.
+func (p *partition) drop(records []refusedRecord, reason string, r reply) {
+	var letters []letter
+	for i := range records {
+		n := &records[i]
+		why, last := reason, p.o.dead.t == nil
+		if n.reason != "" {
+			why, last = n.reason, true
+		}
+		t := parseTail(n.tail)
+		p.o.notices.dropped.Do(func() {
+			text := "a record cannot be delivered and becomes a dead letter"
+			if last {
+				text = "a record cannot be delivered and is dropped"
+			}
+			p.o.log.Warn(text, "reason", why, "topic", p.t.name, "partition", p.id, "tag", n.d.tag,
+				"bytes", len(n.tail), "error", explain(r.code), "code", r.code, "message", r.message)
+		})
+		if last {
+			p.o.stats.drop(1, why)
+			n.d.resolve(1)
+			continue
+		}
+		letters = append(letters, newLetter(&deadRecord{
+			ms: n.ms, key: t.key, value: t.value, size: len(t.value), sum: sha256.Sum256(t.value),
+			topic: p.t.name, reason: why, id: t.header(recordIDName), eventTime: t.header(eventTimeName),
+		}, n.d, p.o.cfg.deadMaxBytes))
+	}
+	p.o.dead.add(letters)
 }

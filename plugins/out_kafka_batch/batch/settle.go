@@ -27,7 +27,7 @@ func (p *partition) act(b *batch, r reply) bool {
 	case resendStale:
 		b.unsure = true // 6 too, by one that lost its leadership while it waited for the followers
 		p.refused = r
-		p.o.cluster.check()
+		p.stale = true
 	case corrupt:
 		return p.corrupted(b, r)
 	case newProducer:
@@ -41,7 +41,7 @@ func (p *partition) act(b *batch, r reply) bool {
 		if b.set.count > 1 {
 			p.o.notices.tooLarge.Do(func() {
 				p.o.log.Warn("a broker refuses a batch as too large; it goes in halves: set batch_max_bytes below the topic's max.message.bytes",
-					"topic", p.topic, "bytes", len(b.wire), "records", b.set.count, "batch_max_bytes", p.o.cfg.batchMaxBytes)
+					"topic", p.t.name, "bytes", len(b.wire), "records", b.set.count, "batch_max_bytes", p.o.cfg.batchMaxBytes)
 			})
 		}
 		return p.halve(b, reasonTooLarge, r)
@@ -59,11 +59,15 @@ func (p *partition) act(b *batch, r reply) bool {
 		}
 		return p.restamp(b, r)
 	case operatorCase:
+		if kafka.Error(r.code) == kafka.InvalidTopic && p.t.dynamic {
+			p.putFirst(p.rewrite(b, 1, func(int32, int64) (int, bool) { return 0, true }, reasonTopic, r))
+			return true
+		}
 		p.operator("Produce", r)
 	case unknownCode:
 		b.unsure = true
 		p.unknown("Produce", r)
-		p.o.cluster.check()
+		p.stale = true
 	}
 	return false
 }
@@ -72,13 +76,14 @@ func (p *partition) unknown(request string, r reply) {
 	p.o.stats.unknown.Add(1)
 	p.o.notices.unknown.Do(func() {
 		p.o.log.Warn("a broker answered with a code that is not expected; the request is sent again", "request", request,
-			"topic", p.topic, "partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message)
+			"topic", p.t.name, "partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message)
 	})
 }
 
 func (p *partition) operator(request string, r reply) {
+	p.block(explain(r.code), r.message)
 	p.o.notices.operator.Do(func() {
-		args := []any{"request", request, "topic", p.topic, "partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message}
+		args := []any{"request", request, "topic", p.t.name, "partition", p.id, "error", explain(r.code), "code", r.code, "message", r.message}
 		if c := kafka.Error(r.code); c == kafka.UnsupportedCompressionType || c == kafka.UnsupportedVersion {
 			args = append(args, "compression", p.o.cfg.codec.String())
 		}
@@ -87,15 +92,17 @@ func (p *partition) operator(request string, r reply) {
 }
 
 func (p *partition) acknowledge(b *batch) {
-	n := int32(0)
+	n, dead := int32(0), int32(0)
 	for _, part := range b.parts {
 		n += part.n
+		if part.reason != "" {
+			dead += part.n
+			p.o.stats.bury(int64(part.n), part.reason)
+		}
 	}
 	p.sequence = int32((int64(p.sequence) + int64(n)) & (1<<31 - 1))
 	p.o.memory.release(b.held)
-	p.o.stats.acknowledge(int64(n))
-	p.o.stats.batches.Add(1)
-	p.o.stats.bytes.Add(int64(len(b.wire)))
+	p.o.stats.acknowledge(int64(n-dead), len(b.wire), b.raw)
 	for _, part := range b.parts {
 		part.d.resolve(part.n)
 	}
@@ -154,7 +161,7 @@ func (p *partition) corrupted(b *batch, r reply) bool {
 		return p.halve(b, reasonCorrupt, r)
 	}
 	p.operator("Produce", r)
-	return sleep(p.o.ctx, backoff(b.corrupt)) && p.swap(b)
+	return sleep(p.o.ctx, p.o.cfg.backoff(b.corrupt)) && p.swap(b)
 }
 
 // swap lets the next batch go first, to see whether it is accepted.

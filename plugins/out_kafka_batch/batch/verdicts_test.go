@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -104,7 +103,7 @@ func TestEveryErrorCode(t *testing.T) {
 	if n := o.stats.newProducer.Load(); n != int64(len(want[newProducer])) {
 		t.Errorf("%d new producer ids, want %d", n, len(want[newProducer]))
 	}
-	if r := o.stats.records(); r.droppedAll() != 0 {
+	if r := o.stats.records(); sum(r.dropped) != 0 {
 		t.Errorf("dropped %v", r.dropped)
 	}
 }
@@ -142,7 +141,7 @@ func TestDuplicateIsSuccess(t *testing.T) {
 	}
 }
 
-// What kafka-go returns instead of a response.
+// What comes instead of a response.
 func TestClassifyError(t *testing.T) {
 	f := func(err error, want failure) {
 		t.Helper()
@@ -150,9 +149,8 @@ func TestClassifyError(t *testing.T) {
 			t.Errorf("%v: %d, want %d", err, got, want)
 		}
 	}
-	f(protocol.NewErrNoTopic("logs"), failStale)
-	f(protocol.NewErrNoPartition("logs", 1), failStale)
-	f(fmt.Errorf("produce: %w", protocol.NewErrNoLeader("logs", 1)), failStale)
+	f(errNoLeader, failStale)
+	f(fmt.Errorf("produce: %w", errNoLeader), failStale)
 	f(kafka.BrokerNotAvailable, failStale)
 	f(kafka.SASLAuthenticationFailed, failOperator)
 	f(fmt.Errorf("negotiating: %w", kafka.UnsupportedVersion), failOperator)
@@ -288,7 +286,7 @@ func TestCorrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "single records that were refused three times", func() bool { return o.stats.splits.Load() >= 2 && o.stats.resends.Load() > 12 })
-	if r := o.stats.records(); r.droppedAll() != 0 {
+	if r := o.stats.records(); sum(r.dropped) != 0 {
 		t.Fatalf("dropped %v", r.dropped)
 	}
 	all.Store(false)
@@ -443,11 +441,11 @@ func TestSequenceWraps(t *testing.T) {
 	c := broker(t, 1)
 	o, _ := output(t, c.ListenAddrs())
 	flush(t, o, chunkOf("a", 1), "app")
-	p := o.router.partitions[0]
+	p := o.topics.get("logs").partitions[0]
 	eventually(t, "the partition's goroutine has ended", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return !p.running })
 	p.sequence = 1<<31 - 2
 	for _, want := range []int32{1, 4} {
-		p.acknowledge(&batch{parts: []part{{newDelivery(3), 3}}})
+		p.acknowledge(&batch{parts: []part{{newDelivery(3, "app"), 3, ""}}})
 		if p.sequence != want {
 			t.Errorf("sequence %d, want %d", p.sequence, want)
 		}

@@ -7,25 +7,25 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// testRouter has n partitions, of which those named have no leader. Nothing is sent.
-func testRouter(n int, without ...int) (*router, *route) {
-	r := &router{topic: "logs", make: func(id int32) *partition { return &partition{id: id} }}
+// testRoute is a topic of n partitions, of which those named have no leader. Nothing is sent.
+func testRoute(n int, without ...int) *route {
 	leaders := make([]int32, n)
 	for _, id := range without {
 		leaders[id] = -1
 	}
-	return r, r.update(leaders)
+	return (&topic{name: "logs"}).setRoute(leaders)
 }
 
 // assigned are the partitions of records with these keys.
-func assigned(r *router, n *route, keys ...string) []int32 {
+func assigned(r *route, keys ...string) []int32 {
 	s := &scratch{}
 	for _, k := range keys {
 		from := len(s.text)
 		s.text = append(s.text, k...)
 		s.entries = append(s.entries, entry{key: span{from, len(s.text)}, next: -1})
 	}
-	r.assign(s, n)
+	s.uses = []use{{r: r, sticky: -1}}
+	s.assign(&config{})
 	ids := make([]int32, len(keys))
 	for i := range s.entries {
 		ids[i] = s.entries[i].partition
@@ -39,7 +39,7 @@ func assigned(r *router, n *route, keys ...string) []int32 {
 func TestKeyDecides(t *testing.T) {
 	var want kafka.CRC32Balancer
 	for _, partitions := range []int{1, 2, 7, 12, 1000} {
-		r, n := testRouter(partitions, 0)
+		r := testRoute(partitions, 0)
 		ids := make([]int, partitions)
 		for i := range ids {
 			ids[i] = i
@@ -48,7 +48,7 @@ func TestKeyDecides(t *testing.T) {
 		for i := range 10_000 {
 			keys = append(keys, fmt.Sprintf("key-%d", i*i))
 		}
-		for i, got := range assigned(r, n, keys...) {
+		for i, got := range assigned(r, keys...) {
 			if w := want.Balance(kafka.Message{Key: []byte(keys[i])}, ids...); int(got) != w {
 				t.Fatalf("key %s of %d partitions: %d, want %d", keys[i], partitions, got, w)
 			}
@@ -58,7 +58,7 @@ func TestKeyDecides(t *testing.T) {
 
 // Records of one partition are linked in their order, and a scratch that is used again starts clean.
 func TestAssignLinks(t *testing.T) {
-	r, n := testRouter(4)
+	r := testRoute(4)
 	s := &scratch{}
 	for range 2 {
 		s.text, s.entries = s.text[:0], s.entries[:0]
@@ -67,11 +67,12 @@ func TestAssignLinks(t *testing.T) {
 			s.text = fmt.Appendf(s.text, "k%d", i%10)
 			s.entries = append(s.entries, entry{key: span{from, len(s.text)}, next: -1})
 		}
-		r.assign(s, n)
+		s.uses = []use{{r: r, sticky: -1}}
+		s.assign(&config{})
 		seen := 0
-		for _, id := range s.touched {
-			last := int32(-1)
-			for i := s.heads[id]; i >= 0; i = s.entries[i].next {
+		for _, at := range s.touched {
+			last, id := int32(-1), at.p.id
+			for i := at.head; i >= 0; i = s.entries[i].next {
 				if i <= last || s.entries[i].partition != id {
 					t.Fatalf("entry %d of partition %d follows %d in the list of %d", i, s.entries[i].partition, last, id)
 				}
@@ -89,12 +90,12 @@ func TestAssignLinks(t *testing.T) {
 // Records without a key share a partition until it has had its part, then it is another one's turn; over time each has
 // some. Partitions without a leader or in trouble are left out.
 func TestSticky(t *testing.T) {
-	r, n := testRouter(6, 2)
-	n.partitions[4].troubled.Store(true)
+	r := testRoute(6, 2)
+	r.partitions[4].troubled.Store(true)
 	got := map[int32]int{}
 	last, runs := int32(-1), 0
 	for range 400 {
-		p := r.stick(n, stickyBytes/4)
+		p := r.stick(stickyBytes / 4)
 		if p.id != last {
 			last = p.id
 			runs++
@@ -107,8 +108,8 @@ func TestSticky(t *testing.T) {
 	if len(got) != 4 || got[2] != 0 || got[4] != 0 {
 		t.Errorf("uses %v", got)
 	}
-	r, n = testRouter(2, 0, 1)
-	if ids := assigned(r, n, "", ""); ids[0] != ids[1] {
+	r = testRoute(2, 0, 1)
+	if ids := assigned(r, "", ""); ids[0] != ids[1] {
 		t.Errorf("records of one chunk went to %v", ids)
 	}
 }
