@@ -7,21 +7,14 @@ import (
 	"time"
 
 	"flbgo/shared/option"
-	"flbgo/shared/record"
 )
 
 // config is what an instance runs with. It does not change after New.
 type config struct {
-	brokers         []string // host:port
-	topics          []string // the first is the default
-	keyed           bool
-	keyField        record.Path
-	clientID        string
-	timestamp       timestampFormat
-	timestampKey    string
-	recordID        bool
-	pathField       record.Path
-	offsetField     record.Path
+	brokers  []string // host:port
+	topics   []string // the first is the default
+	clientID string
+	payload
 	codec           codec
 	batchMaxBytes   int
 	batchMaxRecords int32
@@ -34,22 +27,9 @@ type config struct {
 func parseConfig(get option.Getter) (c config, described string, err error) {
 	v := Options.Parse(get)
 	c.parseWhere(v)
-	c.parsePayload(v)
+	c.payload.parse(v)
 	c.parseDelivery(v)
 	return c, v.Describe(), v.Err()
-}
-
-// parsePath reads an option that is a field path; the zero path where it is not set.
-func parsePath(v *option.Values, name string) record.Path {
-	text := v.Text(name)
-	if text == "" {
-		return record.Path{}
-	}
-	p, err := record.ParsePath(text)
-	if err != nil {
-		v.Fail(name, "%v", err)
-	}
-	return p
 }
 
 func (c *config) parseWhere(v *option.Values) {
@@ -68,20 +48,10 @@ func (c *config) parseWhere(v *option.Values) {
 	}
 	for _, t := range c.topics {
 		if !validTopic(t) {
-			v.Fail("topics", "%q must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither . nor .., for example: topics logs", t)
+			v.Fail("topics", "%q must be %s", t, topicRule)
 		}
 	}
 	c.clientID = v.Text("client_id")
-}
-
-func (c *config) parsePayload(v *option.Values) {
-	c.keyed, c.keyField = v.IsSet("message_key_field"), parsePath(v, "message_key_field")
-	if v.Bool("add_timestamp") {
-		c.timestamp = timestampFormats[v.Text("timestamp_format")]
-	}
-	c.timestampKey = v.Text("timestamp_key")
-	c.recordID = v.Text("record_id") == "auto"
-	c.pathField, c.offsetField = parsePath(v, "path_field"), parsePath(v, "offset_field")
 }
 
 func (c *config) parseDelivery(v *option.Values) {
@@ -106,19 +76,4 @@ func brokerAddress(s string) (address string, ok bool) {
 		return s, false
 	}
 	return net.JoinHostPort(host, port), true
-}
-
-// validTopic applies Kafka's own rule for topic names.
-func validTopic(s string) bool {
-	if s == "" || s == "." || s == ".." || len(s) > 249 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
-		default:
-			return false
-		}
-	}
-	return true
 }
