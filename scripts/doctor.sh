@@ -26,9 +26,9 @@ row make "$(first_line make --version)"
 row git "$(first_line git --version)"
 row node "$(first_line node --version)"
 row npm "$(first_line npm --version)"
-for what in build fluent-bit; do
-	missing=$(missing_packages $what)
-	row packages "${missing:-nothing} missing for $([[ $what == build ]] && echo "the plugins" || echo "building Fluent Bit")"
+for what in "build the plugins" "unit the unit tests" "fluent-bit building Fluent Bit"; do
+	missing=$(missing_packages "${what%% *}")
+	row packages "${missing:-nothing} missing for ${what#* }"
 done
 row cache "$CACHE$([[ -d $CACHE ]] && du -sh "$CACHE" | cut -f1 | sed 's/^/, /' || echo ", not there yet")"
 

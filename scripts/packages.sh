@@ -7,7 +7,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 has_header() { has gcc && echo "#include <$1>" | gcc -E -x c - >/dev/null 2>&1; }
 
-# missing_packages build|fluent-bit prints the missing packages on one line.
+# missing_packages build|unit|fluent-bit prints the missing packages on one line.
 missing_packages() {
 	local list=()
 	has gcc || list+=(gcc)
@@ -17,6 +17,10 @@ missing_packages() {
 	case $1 in
 	build)
 		has git || list+=(git)
+		;;
+	unit)
+		# A client on librdkafka: another one's choice of partitions to compare with.
+		has kcat || list+=(kcat)
 		;;
 	fluent-bit)
 		has node || list+=(nodejs)
@@ -46,7 +50,7 @@ update_lists() {
 	return 1
 }
 
-# need_packages build|fluent-bit PURPOSE installs what is missing when root,
+# need_packages build|unit|fluent-bit PURPOSE installs what is missing when root,
 # and otherwise ends with one line to copy. It says what before it does it.
 need_packages() {
 	local missing log

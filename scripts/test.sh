@@ -12,6 +12,8 @@ set -euo pipefail
 CDPATH="" cd -- "$(dirname -- "$0")/.."
 # shellcheck source=scripts/say.sh
 source scripts/say.sh
+# shellcheck source=scripts/packages.sh
+source scripts/packages.sh
 
 # packages FOLDER EXCEPT prints the packages of the module in FOLDER.
 packages() { (cd "$1" && go list ./... | grep -v -E "$2"); }
@@ -63,7 +65,10 @@ e2e() {
 need_cache
 case ${1:-} in
 short) unit -short -timeout 3m ;;
-unit) unit -race -timeout 6m ;;
+unit)
+	need_packages unit "comparing with another Kafka client"
+	unit -race -timeout 6m
+	;;
 contract) FLBGO_PLUGINS=$PWD/bin go test -count=1 -timeout 3m -tags contract ./shared/testkit/contract/... ;;
 e2e) e2e ;;
 *) fail "unknown kind of tests '${1:-}'; allowed: short, unit, contract, e2e" ;;

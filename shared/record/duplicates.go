@@ -18,7 +18,7 @@ import (
 type member struct {
 	at   int // where it starts in dst, with its comma
 	hash uint32
-	dead bool // a later member has the same key
+	dead bool // a later member has the same key, or it is left out
 }
 
 // markDuplicates marks the members that have the key which dst ends with, quoted, at the place where its own member
@@ -27,7 +27,7 @@ func markDuplicates(members []member, dst []byte, at int, hash uint32) (found bo
 	key := dst[at+1:]
 	for i := range members {
 		// The key ends in its quote, so that to begin with it is to be it.
-		if m := &members[i]; m.hash == hash && bytes.HasPrefix(dst[m.at+1:at], key) {
+		if m := &members[i]; m.hash == hash && !m.dead && bytes.HasPrefix(dst[m.at+1:at], key) {
 			m.dead = true
 			found = true
 		}

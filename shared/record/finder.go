@@ -7,7 +7,8 @@ import (
 )
 
 // Finder looks several paths up in one walk over a record: for a plugin that reads the same fields of every record.
-// What it finds is what Path.Find finds. It allocates only when it is made, and is not for concurrent use.
+// What it finds is what Path.Find finds. It allocates only when it is made, and is not for concurrent use. A plugin that
+// writes the record too has both from one walk: see AppendJSONFields and Omit.
 //
 //	f := record.NewFinder(status, method)
 //	for … {
@@ -18,9 +19,8 @@ type Finder struct {
 	paths []Path
 	ways  []way // of each path
 	names []wanted
-	// lengths has the bit set of the length of every wanted name, the last bit for all lengths from 63 on: most keys of
-	// a record are told from those by that alone.
-	lengths uint64
+	// filter has the bit of every wanted name set: most keys of a record are told from those by that alone.
+	filter uint64
 }
 
 // way is where a path begins: the number of its name in names, and where the path has a dotted name, of that; else -1.
@@ -30,41 +30,47 @@ type way struct{ name, dotted int }
 type wanted struct {
 	name  string
 	value Value // the last one in the record, nil if there is none
+	omit  bool  // not written, see Omit
 }
 
 // NewFinder makes a Finder for the paths, which Value counts from 0 in this order.
 func NewFinder(paths ...Path) *Finder {
 	f := &Finder{paths: slices.Clone(paths)}
-	want := func(name string) int {
-		for i := range f.names {
-			if f.names[i].name == name {
-				return i
-			}
-		}
-		f.names = append(f.names, wanted{name: name})
-		f.lengths |= lengthBit(len(name))
-		return len(f.names) - 1
-	}
 	for _, p := range paths {
 		w := way{name: -1, dotted: -1}
 		if len(p.steps) > 0 {
-			w.name = want(p.steps[0].key)
+			w.name = f.add(p.steps[0].key)
 		}
 		if p.dots > 0 {
-			w.dotted = want(p.dotted)
+			w.dotted = f.add(p.dotted)
 		}
 		f.ways = append(f.ways, w)
 	}
 	return f
 }
 
-func lengthBit(n int) uint64 { return 1 << min(n, 63) }
+// add is the number of a name.
+func (f *Finder) add(name string) int {
+	for i := range f.names {
+		if f.names[i].name == name {
+			return i
+		}
+	}
+	f.names = append(f.names, wanted{name: name})
+	if name == "" {
+		f.filter = 1<<64 - 1 // it has no last byte
+	} else {
+		f.filter |= filterBit(name[len(name)-1], len(name))
+	}
+	return len(f.names) - 1
+}
+
+// filterBit is the bit of a name with that last byte and length.
+func filterBit(last byte, n int) uint64 { return 1 << ((uint(last) ^ uint(n)<<3) & 63) }
 
 // Reset walks a record, a raw msgpack map. Values are sub-slices of it. Reset(nil) lets the last one go.
 func (f *Finder) Reset(body []byte) {
-	for i := range f.names {
-		f.names[i].value = nil
-	}
+	f.forget()
 	pairs, at, _ := chunk.MapHeader(body)
 	for range pairs {
 		from, to := textBounds(body, at)
@@ -77,14 +83,8 @@ func (f *Finder) Reset(body []byte) {
 		if at = next(body, value); at < 0 {
 			return
 		}
-		if to == 0 || f.lengths&lengthBit(to-from) == 0 {
-			continue
-		}
-		for i := range f.names {
-			if w := &f.names[i]; string(body[from:to]) == w.name {
-				w.value = Value(body[value:at:at])
-				break
-			}
+		if hit := f.want(body, from, to); hit != nil {
+			hit.value = Value(body[value:at:at])
 		}
 	}
 }

@@ -48,8 +48,12 @@ func AppendJSON(dst, v []byte) []byte {
 // that a caller can add its own members to them. If first is false there is a comma before the first member. Nothing is
 // appended for a map without members, for damage, and for anything but a map.
 func AppendJSONFields(dst, body []byte, first bool) []byte {
+	return appendFields(dst, body, first, nil)
+}
+
+func appendFields(dst, body []byte, first bool, top *Finder) []byte {
 	start := len(dst)
-	var e encoder
+	e := encoder{top: top}
 	dst, end := e.fields(dst, body, 0, maxDepth)
 	if end < 0 {
 		return dst[:start]
@@ -69,7 +73,8 @@ func isContainer(b []byte) bool {
 type encoder struct {
 	members [maxListed]member // of all open small maps, the outermost first
 	used    int
-	inKey   bool // inside the text of a key
+	inKey   bool    // inside the text of a key
+	top     *Finder // of the outermost map, until that is entered
 }
 
 // maxListed is how many members the open maps may have together before one of them borrows a largeSet.
@@ -129,9 +134,11 @@ func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, end int) {
 		return dst, damaged
 	}
 	at += size
+	top := e.top
+	e.top = nil
 	first := e.used
 	if pairs > maxListed-first {
-		return e.manyFields(dst, b, pairs, at, depth)
+		return e.manyFields(dst, b, pairs, at, depth, top)
 	}
 	e.used += pairs
 	members := e.members[first:e.used]
@@ -139,9 +146,21 @@ func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, end int) {
 	dirty := false
 	for i := range members {
 		start := len(dst)
+		from, to := textBounds(b, at)
+		var hit *wanted
+		if top != nil {
+			if hit = top.want(b, from, to); hit != nil && hit.omit {
+				// A member without a length, which is nobody's duplicate.
+				members[i] = member{at: start, dead: true}
+				if at = hit.pass(b, to); at < 0 {
+					return dst, damaged
+				}
+				continue
+			}
+		}
 		dst = append(dst, ',')
 		var hash uint32
-		if from, to := textBounds(b, at); to != 0 {
+		if to != 0 {
 			dst = appendText(dst, b, from, to)
 			at = to
 			if n := len(dst) - start - 3; n == to-from { // not longer, so not changed
@@ -162,11 +181,15 @@ func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, end int) {
 		}
 		members[i] = member{at: start, hash: hash}
 		dst = append(dst, ':')
+		value := at
 		if from, to := textBounds(b, at); to != 0 && b[at]&0xfc != 0xc4 {
 			dst = appendText(dst, b, from, to)
 			at = to
 		} else if dst, at = e.value(dst, b, at, depth-1); at < 0 {
 			return dst, damaged
+		}
+		if hit != nil {
+			hit.value = Value(b[value:at:at])
 		}
 	}
 	if dirty {
@@ -177,11 +200,21 @@ func (e *encoder) fields(dst, b []byte, at, depth int) (out []byte, end int) {
 }
 
 // manyFields is fields for a map whose members the encoder has no room to list; at is behind its head.
-func (e *encoder) manyFields(dst, b []byte, pairs, at, depth int) (out []byte, end int) {
+func (e *encoder) manyFields(dst, b []byte, pairs, at, depth int, top *Finder) (out []byte, end int) {
 	set := largeSets.Get().(*largeSet)
 	dirty := false
 	for range pairs {
 		start := len(dst)
+		var hit *wanted
+		if top != nil {
+			from, to := textBounds(b, at)
+			if hit = top.want(b, from, to); hit != nil && hit.omit {
+				if at = hit.pass(b, to); at < 0 {
+					return dst, damaged
+				}
+				continue
+			}
+		}
 		dst = append(dst, ',')
 		if dst, at = e.key(dst, b, at, depth-1); at < 0 {
 			return dst, damaged
@@ -190,8 +223,12 @@ func (e *encoder) manyFields(dst, b []byte, pairs, at, depth int) (out []byte, e
 			dirty = true
 		}
 		dst = append(dst, ':')
+		value := at
 		if dst, at = e.value(dst, b, at, depth-1); at < 0 {
 			return dst, damaged
+		}
+		if hit != nil {
+			hit.value = Value(b[value:at:at])
 		}
 	}
 	if dirty {

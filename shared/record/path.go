@@ -160,6 +160,18 @@ func (p *pathParser) bracket() step {
 // String is the path as it was given to ParsePath.
 func (p Path) String() string { return p.text }
 
+// TopLevel is the name of the field where the path leads to one at the top level of the record. ok is false where it leads
+// into another one. A path without a $ is taken for the name of a field, dots included.
+func (p Path) TopLevel() (name string, ok bool) {
+	switch {
+	case len(p.steps) == 1:
+		return p.steps[0].key, true
+	case p.dots == len(p.steps) && p.dots > 0 && p.text[0] != '$':
+		return p.dotted, true
+	}
+	return "", false
+}
+
 // Find looks the field up in a record, a raw msgpack map. ok is false where it is absent or the record is damaged
 // before it. Of duplicate keys the last one counts. A value of nil is found.
 func (p Path) Find(body []byte) (v Value, ok bool) {

@@ -121,8 +121,10 @@ func (s *scratch) assign(cfg *config) {
 
 // partition decides where a record goes.
 func (s *scratch) partition(cfg *config, u *use, key []byte) int32 {
-	switch {
-	case cfg.partitioner == roundRobin:
+	if id := cfg.partitioner.partition(key, int32(len(u.r.partitions))); id != byTurn {
+		return id
+	}
+	if cfg.partitioner == partitionRoundRobin {
 		if u.sticky < 0 {
 			u.sticky = u.r.rotate(len(s.entries))
 		}
@@ -130,8 +132,6 @@ func (s *scratch) partition(cfg *config, u *use, key []byte) int32 {
 		id := from[int(u.sticky)%len(from)].id
 		u.sticky++
 		return id
-	case len(key) > 0:
-		return cfg.partitioner.partition(key, int32(len(u.r.partitions)))
 	}
 	if u.sticky < 0 {
 		u.sticky = u.r.stick(len(s.text)).id

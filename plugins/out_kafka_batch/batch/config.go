@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"flbgo/shared/option"
-	"flbgo/shared/record"
 )
 
 // metadataMaxAge is for how long a topic's partitions and leaders are taken to be as they were. A leader that has moved
@@ -20,16 +19,8 @@ type config struct {
 	topics         []string // the first is the default
 	clientID       string
 	metadataMaxAge time.Duration
-	partitioner    partitioner
 
-	keyed        bool
-	keyField     record.Path
-	timestamp    timestampFormat
-	timestampKey string
-	recordID     bool
-	pathField    record.Path
-	offsetField  record.Path
-
+	payload
 	deliveryConfig
 	deadLetterConfig
 	rateConfig
@@ -56,25 +47,12 @@ type deliveryConfig struct {
 func parseConfig(get option.Getter) (c config, described string, err error) {
 	v := Options.Parse(get)
 	c.parseWhere(v)
-	c.parsePayload(v)
+	c.payload.parse(v)
 	c.deliveryConfig.parse(v)
 	c.deadLetterConfig.parse(v)
 	c.rateConfig.parse(v)
 	c.listenConfig.parse(v)
 	return c, v.Describe(), v.Err()
-}
-
-// parsePath reads an option that is a field path; the zero path where it is not set.
-func parsePath(v *option.Values, name string) record.Path {
-	text := v.Text(name)
-	if text == "" {
-		return record.Path{}
-	}
-	p, err := record.ParsePath(text)
-	if err != nil {
-		v.Fail(name, "%v", err)
-	}
-	return p
 }
 
 func (c *config) parseWhere(v *option.Values) {
@@ -93,21 +71,11 @@ func (c *config) parseWhere(v *option.Values) {
 	}
 	for _, t := range c.topics {
 		if !validTopic(t) {
-			v.Fail("topics", "%q must be %s, for example: topics logs", t, topicRule)
+			v.Fail("topics", "%q must be %s", t, topicRule)
 		}
 	}
 	c.clientID = v.Text("client_id")
 	c.metadataMaxAge = metadataMaxAge
-}
-
-func (c *config) parsePayload(v *option.Values) {
-	c.keyed, c.keyField = v.IsSet("message_key_field"), parsePath(v, "message_key_field")
-	if v.Bool("add_timestamp") {
-		c.timestamp = timestampFormats[v.Text("timestamp_format")]
-	}
-	c.timestampKey = v.Text("timestamp_key")
-	c.recordID = v.Text("record_id") == "auto"
-	c.pathField, c.offsetField = parsePath(v, "path_field"), parsePath(v, "offset_field")
 }
 
 func (c *deliveryConfig) parse(v *option.Values) {
@@ -146,22 +114,4 @@ func brokerAddress(s string) (address string, ok bool) {
 		return s, false
 	}
 	return net.JoinHostPort(host, port), true
-}
-
-// topicRule is Kafka's own rule for topic names.
-const topicRule = "1 to 249 of the characters a-z A-Z 0-9 . _ - and neither . nor .."
-
-// validTopic applies topicRule.
-func validTopic(s string) bool {
-	if s == "" || s == "." || s == ".." || len(s) > 249 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -207,11 +207,10 @@ func TestRecordTail(t *testing.T) {
 				t.Errorf("header %s", headers[i])
 			}
 		}
-		once := withEventTime(nil, in.tail, 1700000000123)
-		twice := withEventTime(nil, once, 5)
-		got := parseTail(twice)
-		if !bytes.Equal(once, twice) || string(got.header(eventTimeName)) != "2023-11-14T22:13:20.123Z" || string(got.key) != key || string(got.value) != value {
-			t.Errorf("with its time: %q", twice)
+		once, _ := withEventTime(in.tail, 1700000000123)
+		got := parseTail(once)
+		if string(got.header(eventTimeName)) != "2023-11-14T22:13:20.123000000Z" || string(got.key) != key || string(got.value) != value {
+			t.Errorf("with its time: %q", once)
 		}
 		for i := 0; i < len(headers); i += 2 {
 			if string(got.header(headers[i])) != headers[i+1] {

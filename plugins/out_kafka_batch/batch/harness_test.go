@@ -71,7 +71,7 @@ func freePort(t testing.TB) int {
 // output starts an instance on the brokers; options are name, value, name, value …
 func output(t testing.TB, brokers []string, options ...string) (*Output, *logBook) {
 	t.Helper()
-	set := map[string]string{"brokers": strings.Join(brokers, ","), "topics": "logs"}
+	set := map[string]string{"brokers": strings.Join(brokers, ","), "topics": "logs", "record_time_window": "87600h"} // chunkOf is of 2023
 	for i := 0; i < len(options); i += 2 {
 		set[options[i]] = options[i+1]
 	}

@@ -105,8 +105,23 @@ var metrics = []metric{
 	counter("retries_total", "Batches that were sent again.", func(o *Output) int64 { return o.stats.resends.Load() }),
 	counter("unknown_responses_total", "Answers with a code that is not expected.", func(o *Output) int64 { return o.stats.unknown.Load() }),
 	counter("rewritten_batches_total", "Batches that were split or written anew.", func(o *Output) int64 { return o.stats.splits.Load() }),
-	counter("restamped_records_total", "Records sent with the present time because a broker refused theirs.", func(o *Output) int64 { return o.stats.restamped.Load() }),
-	counter("rerouted_records_total", "Records sent to the default topic because no topic can have the name that they give.", func(o *Output) int64 { return o.stats.rerouted.Load() }),
+	newMetric(prometheus.CounterValue, "restamped_records_total", "Records sent with the present time: theirs is outside record_time_window, or a broker refused it.",
+		func(o *Output, _ *reading, e emit) {
+			e(float64(o.stats.outside.Load()), "window")
+			e(float64(o.stats.restamped.Load()), "refused")
+		}, "reason"),
+	newMetric(prometheus.CounterValue, "default_topic_records_total", "Records sent to the default topic, by why not to one of their own.",
+		func(o *Output, _ *reading, e emit) {
+			for why := topicGood + 1; why < unusables; why++ {
+				e(float64(o.stats.toDefault[why].Load()), why.String())
+			}
+		}, "reason"),
+	newMetric(prometheus.CounterValue, "irregular_records_total", "Records that were sent with something missing, by what.",
+		func(o *Output, _ *reading, e emit) {
+			for i, name := range irregularNames {
+				e(float64(o.stats.irregular[i].Load()), name)
+			}
+		}, "reason"),
 	counter("moved_records_total", "Records moved off a partition that is no more.", func(o *Output) int64 { return o.stats.moved.Load() }),
 	counter("producer_id_resets_total", "Producer ids that were replaced; each may duplicate one batch.", func(o *Output) int64 { return o.stats.newProducer.Load() }),
 	counter("rate_limited_flushes_total", "Flushes answered RETRY because of a rate limit.", func(o *Output) int64 { return o.stats.limited.Load() }),

@@ -178,7 +178,7 @@ func (o *Output) append(ctx context.Context, s *scratch, tag string, only []stri
 		result.rest = s.missing()
 	}
 	o.stats.take(int64(n))
-	o.stats.rerouted.Add(int64(s.rerouted))
+	o.stats.toDefault[topicImpossible].Add(int64(s.rerouted))
 	if only == nil {
 		o.noteLosses(s, tag, result.d)
 	}
@@ -221,6 +221,7 @@ func (o *Output) full() error {
 // are a part of the delivery; nil where there are none. It is called once per chunk, when no later attempt will count
 // them again.
 func (o *Output) noteLosses(s *scratch, tag string, d *delivery) {
+	o.stats.notice(&s.counts)
 	if s.damaged > 0 {
 		o.stats.damaged.Add(int64(s.damaged))
 		o.notices.damaged.Do(func() {

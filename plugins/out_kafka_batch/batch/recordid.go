@@ -37,10 +37,7 @@ const idTextLen = 32
 
 // identifier makes record ids. Not for concurrent use; reset before each chunk.
 type identifier struct {
-	host        string
-	pathField   record.Path
-	offsetField record.Path
-
+	host   string
 	tag    string
 	prefix []byte
 	digest xxhash.Digest
@@ -53,24 +50,21 @@ func (x *identifier) reset(tag string) {
 	x.seen.reset()
 }
 
-// append appends the id of the chunk's next record as text.
-func (x *identifier) append(dst []byte, sec int64, nsec uint32, body []byte) []byte {
-	if p, ok := x.pathField.Find(body); ok {
-		if path, ok := p.Text(); ok {
-			if o, ok := x.offsetField.Find(body); ok {
-				if offset, ok := o.Int(); ok {
-					path = beforeRotation(path)
-					b := appendText(append(x.prefix[:0], idFromFile), x.host)
-					b = append(binary.BigEndian.AppendUint32(b, uint32(len(path))), path...)
-					b = binary.BigEndian.AppendUint64(b, uint64(offset))
-					b = binary.BigEndian.AppendUint64(b, uint64(sec))
-					x.prefix = binary.BigEndian.AppendUint32(b, nsec)
-					// p is a part of body, so their distance is its place.
-					at := int(uintptr(unsafe.Pointer(unsafe.SliceData(p))) - uintptr(unsafe.Pointer(unsafe.SliceData(body))))
-					id := x.sum(body[:at], body[at+len(p):], 0)
-					return hex.AppendEncode(dst, id[:])
-				}
-			}
+// append appends the id of the chunk's next record as text. p and o are the fields of path and offset inside body, empty
+// where it has none.
+func (x *identifier) append(dst []byte, sec int64, nsec uint32, body []byte, p, o record.Value) []byte {
+	if path, ok := p.Text(); ok {
+		if offset, ok := o.Int(); ok {
+			path = beforeRotation(path)
+			b := appendText(append(x.prefix[:0], idFromFile), x.host)
+			b = append(binary.BigEndian.AppendUint32(b, uint32(len(path))), path...)
+			b = binary.BigEndian.AppendUint64(b, uint64(offset))
+			b = binary.BigEndian.AppendUint64(b, uint64(sec))
+			x.prefix = binary.BigEndian.AppendUint32(b, nsec)
+			// p is a part of body, so their distance is its place.
+			at := int(uintptr(unsafe.Pointer(unsafe.SliceData(p))) - uintptr(unsafe.Pointer(unsafe.SliceData(body))))
+			id := x.sum(body[:at], body[at+len(p):], 0)
+			return hex.AppendEncode(dst, id[:])
 		}
 	}
 	b := appendText(append(x.prefix[:0], idFromTime), x.tag)

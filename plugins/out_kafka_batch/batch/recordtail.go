@@ -1,15 +1,6 @@
 package batch
 
-import (
-	"encoding/binary"
-	"time"
-)
-
-// Names of headers.
-const (
-	recordIDName  = "record_id"
-	eventTimeName = "event_time"
-)
+import "encoding/binary"
 
 // appendHeader appends a header as it stands in a record: the length of its name as a varint, its name, the length of
 // its value, its value.
@@ -57,17 +48,4 @@ func (t *recordTail) header(name string) []byte {
 		}
 	}
 	return nil
-}
-
-// withEventTime appends a tail with the header event_time to dst, unless it has one already.
-func withEventTime(dst, tail []byte, ms int64) []byte {
-	t := parseTail(tail)
-	if t.header(eventTimeName) != nil {
-		return append(dst, tail...)
-	}
-	dst = append(dst, tail[:len(tail)-len(t.headers)-varintLen(t.count)]...)
-	dst = binary.AppendVarint(dst, t.count+1)
-	dst = append(dst, t.headers...)
-	var text [32]byte
-	return appendHeader(dst, eventTimeName, time.UnixMilli(ms).UTC().AppendFormat(text[:0], "2006-01-02T15:04:05.000Z"))
 }

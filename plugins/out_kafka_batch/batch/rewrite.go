@@ -27,7 +27,6 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 	made := make([]*batch, groups)
 	in := recordReader{rest: set.bytes, firstTime: set.firstTime}
 	var dropped []refusedRecord
-	var later []byte // a tail with its event time
 	i := int32(0)
 	for _, from := range b.parts {
 		for range from.n {
@@ -47,8 +46,7 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 			}
 			tail := in.tail
 			if at != in.ms {
-				later = withEventTime(later[:0], tail, in.ms)
-				tail = later
+				tail, _ = withEventTime(tail, in.ms)
 			}
 			n.set.addTail(at, tail)
 			n.add(from.d, 1, from.reason)

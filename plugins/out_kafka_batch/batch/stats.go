@@ -37,12 +37,14 @@ type stats struct {
 	damaged     atomic.Int64 // events that are no records
 	batches     atomic.Int64 // acknowledged
 	requests    atomic.Int64
-	resends     atomic.Int64 // of batches that were sent before
-	network     atomic.Int64 // requests without an answer
-	unknown     atomic.Int64 // answers with a code that is not expected for a produce request
-	splits      atomic.Int64 // batches written anew
-	restamped   atomic.Int64 // records sent with the present time because the broker refused theirs
-	rerouted    atomic.Int64 // records sent to the default topic because their own cannot be
+	resends     atomic.Int64            // of batches that were sent before
+	network     atomic.Int64            // requests without an answer
+	unknown     atomic.Int64            // answers with a code that is not expected for a produce request
+	splits      atomic.Int64            // batches written anew
+	restamped   atomic.Int64            // records sent with the present time because the broker refused theirs
+	toDefault   [unusables]atomic.Int64 // records sent to the default topic, by why not to their own
+	outside     atomic.Int64            // records sent with the present time because theirs is outside record_time_window
+	irregular   [irregulars]atomic.Int64
 	moved       atomic.Int64 // records moved off a partition that is no more
 	newProducer atomic.Int64 // producer ids replaced
 	limited     atomic.Int64 // flushes answered RETRY because of the rate limit
@@ -112,6 +114,30 @@ func (s *stats) drop(n int64, reason string) {
 	s.counts.dropped[reason] += n
 	s.counts.open -= n
 	s.mu.Unlock()
+}
+
+// irregular is what is odd about a record that is sent all the same.
+type irregular uint8
+
+const (
+	rawMissing irregular = iota
+	idMissing
+	headersLeftOut
+	headersNoMap
+	irregulars
+)
+
+var irregularNames = [irregulars]string{"raw_log_key_missing", "record_id_missing", "headers_left_out", "headers_key_no_map"}
+
+// notice counts what the encoder noticed in a chunk.
+func (s *stats) notice(c *counts) {
+	for why, n := range c.topics {
+		s.toDefault[why].Add(int64(n))
+	}
+	s.outside.Add(int64(c.outsideWindow))
+	for i, n := range [irregulars]int{rawMissing: c.rawMissing, idMissing: c.idMissing, headersLeftOut: c.headersLeftOut, headersNoMap: c.headersNoMap} {
+		s.irregular[i].Add(int64(n))
+	}
 }
 
 // answer counts a broker's answer.

@@ -28,7 +28,7 @@ type clock struct {
 	valid int // length of text
 }
 
-// append writes a time as a JSON value. nsec is below 1e9.
+// append writes a time as a JSON value. nsec is below 1e9, sec not beyond maxSec.
 //
 // double is a decimal with all digits there are, at least one behind the point: parsed as a double it is the number
 // that the built-in output writes, and a store that guesses types from the first record never guesses an integer.
@@ -44,16 +44,24 @@ func (c *clock) append(dst []byte, f timestampFormat, sec int64, nsec uint32) []
 	case timestampMillis:
 		return strconv.AppendInt(dst, sec*1000+int64(nsec/1e6), 10)
 	}
+	return append(c.appendISO(append(dst, '"'), f, sec, nsec), '"')
+}
+
+// eventTimeLen is the length of a time with nanoseconds: 2006-01-02T15:04:05.000000000Z.
+const eventTimeLen = 30
+
+// appendISO appends a time in RFC 3339 form, UTC. sec is not beyond maxSec.
+func (c *clock) appendISO(dst []byte, f timestampFormat, sec int64, nsec uint32) []byte {
 	if c.valid == 0 || c.sec != sec {
 		c.sec, c.valid = sec, len(time.Unix(sec, 0).UTC().AppendFormat(c.text[:0], "2006-01-02T15:04:05"))
 	}
-	dst = append(append(append(dst, '"'), c.text[:c.valid]...), '.')
+	dst = append(append(dst, c.text[:c.valid]...), '.')
 	if f == timestampISO {
 		dst = appendDigits(dst, nsec/1e3, 6)
 	} else {
 		dst = appendDigits(dst, nsec, 9)
 	}
-	return append(dst, 'Z', '"')
+	return append(dst, 'Z')
 }
 
 // appendDigits writes the low width digits of n, with leading zeros.

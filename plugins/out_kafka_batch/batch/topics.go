@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxTopics bounds how many topics an instance writes to: records may name them, and each takes memory for good.
-	maxTopics = 10_000
+	// maxKnownTopics bounds how many topics an instance writes to: records may name them, and each takes memory for good.
+	maxKnownTopics = 10_000
 	// creationTime is how long a flush waits for a topic that is being created.
 	creationTime = time.Second
 )
@@ -56,7 +56,7 @@ func (t *topics) get(name string) *topic {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.byName[name]
-	if n == nil && len(t.byName) < maxTopics+t.configured {
+	if n == nil && len(t.byName) < maxKnownTopics+t.configured {
 		n = &topic{name: name, o: t.o, dynamic: true}
 		t.byName[name] = n
 	}

@@ -102,7 +102,7 @@ func TestImpossibleTopic(t *testing.T) {
 		}
 	}
 	consume(t, c.ListenAddrs()).expect(t, 10, "a", "b")
-	if n := o.stats.rerouted.Load(); n != 10 {
+	if n := o.stats.toDefault[topicImpossible].Load(); n != 10 {
 		t.Errorf("%d records were counted as rerouted, want 10", n)
 	}
 }
@@ -112,17 +112,17 @@ func TestImpossibleTopic(t *testing.T) {
 func TestTopicsAreBounded(t *testing.T) {
 	c := broker(t, 1)
 	o, _ := output(t, c.ListenAddrs())
-	for i := range 2 * maxTopics {
+	for i := range 2 * maxKnownTopics {
 		o.topics.get(fmt.Sprint("t", i))
 	}
-	if n := len(o.topics.all()); n != maxTopics+1 {
+	if n := len(o.topics.all()); n != maxKnownTopics+1 {
 		t.Errorf("%d topics", n)
 	}
 	if err := o.flush(chunkOf("a", 10), "app", false, byTopic(o, func(int) string { return "one-too-many" })); err != nil {
 		t.Fatal(err)
 	}
 	consume(t, c.ListenAddrs()).expect(t, 10, "a")
-	if n := o.stats.rerouted.Load(); n != 10 {
+	if n := o.stats.toDefault[topicImpossible].Load(); n != 10 {
 		t.Errorf("%d rerouted", n)
 	}
 }
