@@ -138,6 +138,10 @@ func classifyError(err error) failure {
 			return failStale
 		}
 	}
+	var advice *adviceError
+	if errors.As(err, &advice) && advice.operator {
+		return failOperator
+	}
 	var code kafka.Error
 	if errors.As(err, &code) && classify(int16(code)) == operatorCase {
 		return failOperator

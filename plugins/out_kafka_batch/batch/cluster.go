@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/initproducerid"
 	"github.com/segmentio/kafka-go/protocol/metadata"
 	"golang.org/x/time/rate"
@@ -23,6 +24,9 @@ const (
 	maxProbeWait = 2 * time.Second
 	// answerMargin is what a request's deadline has over the time that it grants the broker.
 	answerMargin = time.Second
+	// turnedAwayPause is what a probe waits longer after a broker turned this client away: accounts get locked where
+	// wrong passwords come too fast.
+	turnedAwayPause = 2 * time.Second
 )
 
 // cluster is the connection to Kafka: requests, and whether any broker can be reached at all.
@@ -47,6 +51,7 @@ type cluster struct {
 	checking chan struct{} // closed when the check that runs is over; nil: none runs
 	lately   time.Time     // when one was over
 	since    time.Time     // of being down; zero while up
+	why      string        // it is
 	down     chan struct{} // closed while down
 	up       chan struct{} // closed while up
 	notice   rate.Sometimes
@@ -60,7 +65,7 @@ type netAddr interface {
 func newCluster(ctx context.Context, log *slog.Logger, cfg *config, st *stats) *cluster {
 	c := &cluster{
 		log: log, cfg: cfg, addr: kafka.TCP(cfg.brokers...), ctx: ctx,
-		dialer: &dialer{share: len(cfg.brokers)},
+		dialer: &dialer{connections: &cfg.connections, share: len(cfg.brokers)},
 		down:   make(chan struct{}),
 		up:     make(chan struct{}),
 		notice: rate.Sometimes{Interval: time.Minute},
@@ -69,13 +74,26 @@ func newCluster(ctx context.Context, log *slog.Logger, cfg *config, st *stats) *
 	c.leaders = &leaders{c: c, max: cfg.maxInFlight, all: map[int32]*leader{}, observe: st.request}
 	c.transport = &kafka.Transport{
 		Dial:           c.dialer.dial,
-		DialTimeout:    dialTimeout,
+		DialTimeout:    cfg.connections.timeout,
+		IdleTimeout:    cfg.connections.maxIdle,
 		MetadataTTL:    brokersTTL,
 		MetadataTopics: []string{}, // the brokers only: topics asks for what it needs
 		ClientID:       cfg.clientID,
 		Context:        ctx,
 	}
+	if s := cfg.connections.security.sasl; s != nil {
+		c.transport.SASL = s // an interface: nil has to stay nil
+	}
+	if s := cfg.connections.security.certificates; s != nil {
+		s.log = log
+	}
 	return c
+}
+
+// roundTrip is a request; its error says what to look at.
+func (c *cluster) roundTrip(ctx context.Context, req protocol.Message) (protocol.Message, error) {
+	m, err := c.transport.RoundTrip(ctx, c.addr, req)
+	return m, c.cfg.connections.security.advise(err)
 }
 
 // unreachable returns a channel that is closed while no broker can be reached. It holds for the present state only.
@@ -141,18 +159,25 @@ func (c *cluster) probe(wait time.Duration) {
 		// kafka-go keeps the list it once had however old it is, and does not ask again because of an error. A new
 		// connection pool does.
 		c.transport.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(c.ctx, dialTimeout+2*time.Second)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(c.ctx, c.cfg.connections.timeout+2*time.Second)
 		probe := &metadataRequest{clientID: c.cfg.clientID}
 		probe.TopicNames = []string{} // none
-		_, err := c.transport.RoundTrip(ctx, c.addr, probe)
+		_, err := c.roundTrip(ctx, probe)
 		cancel()
 		if c.ctx.Err() != nil {
 			return
+		}
+		if why := c.dialer.failure(began); why != nil && errors.Is(err, context.DeadlineExceeded) {
+			err = why // kafka-go was at its second connection by then
 		}
 		if c.settle(err) {
 			return
 		}
 		wait = min(c.cfg.backoff(attempt), maxProbeWait)
+		if classifyError(err) == failOperator {
+			wait += turnedAwayPause
+		}
 	}
 }
 
@@ -171,13 +196,17 @@ func (c *cluster) settle(err error) bool {
 		}
 		return true
 	}
+	c.why = err.Error()
 	if c.since.IsZero() {
 		c.since, c.up = time.Now(), make(chan struct{})
 		close(c.down)
 	}
 	c.notice.Do(func() {
-		c.log.Warn("no Kafka broker can be reached; chunks stay in Fluent Bit's buffer until one can",
-			"brokers", strings.Join(c.cfg.brokers, ","), "error", err.Error())
+		text := "no Kafka broker can be reached; chunks stay in Fluent Bit's buffer until one can"
+		if classifyError(err) == failOperator {
+			text = "Kafka and this client do not accept each other; chunks stay in Fluent Bit's buffer until somebody mends that"
+		}
+		c.log.Warn(text, "brokers", strings.Join(c.cfg.brokers, ","), "error", err.Error())
 	})
 	return false
 }
@@ -192,7 +221,7 @@ func (c *cluster) metadata(ctx context.Context, about []*topic) ([]metadata.Resp
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.requestTimeout)
 	defer cancel()
-	m, err := c.transport.RoundTrip(ctx, c.addr, req)
+	m, err := c.roundTrip(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +232,7 @@ func (c *cluster) metadata(ctx context.Context, about []*topic) ([]metadata.Resp
 func (c *cluster) producerID(ctx context.Context) (p producerID, code int16, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.requestTimeout)
 	defer cancel()
-	m, err := c.transport.RoundTrip(ctx, c.addr, &producerIDRequest{ProducerID: -1, ProducerEpoch: -1})
+	m, err := c.roundTrip(ctx, &producerIDRequest{ProducerID: -1, ProducerEpoch: -1})
 	if err != nil {
 		return p, 0, err
 	}

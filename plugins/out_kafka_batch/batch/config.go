@@ -9,22 +9,21 @@ import (
 	"flbgo/shared/option"
 )
 
-// metadataMaxAge is for how long a topic's partitions and leaders are taken to be as they were. A leader that has moved
-// does not wait for it.
-const metadataMaxAge = 30 * time.Second
-
 // config is what an instance runs with. It does not change after New.
 type config struct {
 	brokers        []string // host:port
 	topics         []string // the first is the default
 	clientID       string
-	metadataMaxAge time.Duration
+	metadataMaxAge time.Duration // of a topic; a leader that has moved does not wait for it
 
 	payload
 	deliveryConfig
 	deadLetterConfig
 	rateConfig
 	listenConfig
+	connections connections
+
+	notes []note // for the log at start
 }
 
 // deliveryConfig is how batches are made and sent.
@@ -45,13 +44,14 @@ type deliveryConfig struct {
 
 // parseConfig reads all options. described is what was set, for the log; the error joins everything that is wrong.
 func parseConfig(get option.Getter) (c config, described string, err error) {
-	v := Options.Parse(get)
+	v, notes := readOptions(get)
 	c.parseWhere(v)
 	c.payload.parse(v)
 	c.deliveryConfig.parse(v)
 	c.deadLetterConfig.parse(v)
 	c.rateConfig.parse(v)
 	c.listenConfig.parse(v)
+	c.notes = append(notes, c.connections.parse(v)...)
 	return c, v.Describe(), v.Err()
 }
 
@@ -75,7 +75,7 @@ func (c *config) parseWhere(v *option.Values) {
 		}
 	}
 	c.clientID = v.Text("client_id")
-	c.metadataMaxAge = metadataMaxAge
+	c.metadataMaxAge = v.Duration("metadata_max_age")
 }
 
 func (c *deliveryConfig) parse(v *option.Values) {

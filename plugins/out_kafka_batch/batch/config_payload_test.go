@@ -22,7 +22,7 @@ func TestPayloadConfigErrors(t *testing.T) {
 	f(`option topic_key: "$a[": field path`, "topic_key", "$a[")
 	f(`option partitioner: "random": must be one of consistent_random, murmur2_random, round_robin`, "partitioner", "random")
 	f(`option raw_log_key: must name the field`, "format", "raw")
-	f(`option format: "gelf": must be one of json, msgpack, raw`, "format", "gelf")
+	f(`option format: "xml": must be one of json, msgpack, raw`, "format", "xml")
 	f(`option tag_key: "@timestamp": must not be timestamp_key as well`, "tag_key", "@timestamp")
 	f(`option tag_key: "event_group": must be another name`, "tag_key", "event_group", "include_metadata", "on")
 	f(`option timestamp_key: "event_metadata": must be another name`, "timestamp_key", "event_metadata", "include_metadata", "on")

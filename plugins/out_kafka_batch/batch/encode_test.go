@@ -14,7 +14,7 @@ import (
 )
 
 func getter(options ...string) option.Getter {
-	set := map[string]string{"brokers": "127.0.0.1:1", "topics": "logs", "record_time_window": "87600h"} // the events are of 2023
+	set := map[string]string{"brokers": "127.0.0.1:1", "topics": "logs"}
 	for i := 0; i < len(options); i += 2 {
 		set[options[i]] = options[i+1]
 	}
@@ -23,7 +23,7 @@ func getter(options ...string) option.Getter {
 
 func testConfig(t testing.TB, options ...string) *config {
 	t.Helper()
-	c, _, err := parseConfig(getter(options...))
+	c, _, err := parseConfig(getter(append([]string{"record_time_window", "87600h"}, options...)...)) // the events are of 2023
 	if err != nil {
 		t.Fatal(err)
 	}

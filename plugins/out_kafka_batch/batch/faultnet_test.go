@@ -9,8 +9,9 @@ import (
 )
 
 // faultNet stands between kfake and its clients: the broker has done what was asked, and then something happens to its
-// answer. Only answers to produce requests are touched.
+// answer. Only answers to one kind of requests are touched.
 type faultNet struct {
+	key  uint16 // of the requests; 0 is Produce
 	mu   sync.Mutex
 	cut  int           // so many answers are lost with their connections
 	hold chan struct{} // answers wait until it is closed; nil: they do not
@@ -101,9 +102,9 @@ func (c *faultConn) Read(p []byte) (int, error) {
 
 func (c *faultConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	produce := c.key == 0
+	touched := c.key == c.f.key
 	c.mu.Unlock()
-	if !produce {
+	if !touched {
 		return c.Conn.Write(p)
 	}
 	c.f.mu.Lock()

@@ -432,8 +432,8 @@ func TestMovedBatchTakesItsSequenceAlong(t *testing.T) {
 
 // Thirty bootstrap brokers must not leave 100 ms for a connection to one on another continent.
 func TestDialTimeout(t *testing.T) {
-	for share, want := range map[int]time.Duration{0: dialTimeout, 1: dialTimeout, 2: dialTimeout / 2, 3: time.Second, 30: time.Second} {
-		if got := (&dialer{share: share}).timeout(); got != want {
+	for share, want := range map[int]time.Duration{0: 3 * time.Second, 1: 3 * time.Second, 2: 1500 * time.Millisecond, 3: time.Second, 30: time.Second} {
+		if got := (&dialer{connections: &connections{timeout: 3 * time.Second}, share: share}).perAddress(); got != want {
 			t.Errorf("%d addresses: %v, want %v", share, got, want)
 		}
 	}

@@ -138,17 +138,17 @@ type consumed struct {
 }
 
 // consume reads topic "logs" from its beginning to the present end.
-func consume(t testing.TB, brokers []string) consumed {
+func consume(t testing.TB, brokers []string, opts ...kgo.Opt) consumed {
 	t.Helper()
-	return consumeTopic(t, brokers, "logs")
+	return consumeTopic(t, brokers, "logs", opts...)
 }
 
-func consumeTopic(t testing.TB, brokers []string, topic string) consumed {
+func consumeTopic(t testing.TB, brokers []string, topic string, opts ...kgo.Opt) consumed {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxWait(100*time.Millisecond), kgo.WithLogger(nil))
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(100 * time.Millisecond), kgo.WithLogger(nil)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,8 +37,8 @@ func (o *Output) Health() error {
 		}
 		wrong = append(wrong, fmt.Errorf("degraded since %s: %s", since.UTC().Format(time.RFC3339), fmt.Sprintf(format, args...)))
 	}
-	if since := o.cluster.downSince(); !since.IsZero() {
-		add(since, "no Kafka broker can be reached")
+	if since, why := o.cluster.downSince(); !since.IsZero() {
+		add(since, "no Kafka broker can be reached: %s", why)
 	}
 	for _, t := range o.topics.all() {
 		if since, code := t.trouble(); !since.IsZero() {
@@ -76,9 +76,9 @@ func (t *topic) known() []*partition {
 	return t.partitions[:len(t.partitions):len(t.partitions)]
 }
 
-// downSince is since when no broker can be reached; zero while one can.
-func (c *cluster) downSince() time.Time {
+// downSince is since when no broker can be reached, and why the last one could not; zero while one can.
+func (c *cluster) downSince() (since time.Time, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.since
+	return c.since, c.why
 }

@@ -158,7 +158,7 @@ func (l *leaders) send(id int32, batches []*sending) {
 	defer cancel()
 	req := &produceRequest{leader: id, acks: cfg.acks, timeout: int32(cfg.requestTimeout.Milliseconds()), clientID: cfg.clientID, batches: batches}
 	began := time.Now()
-	m, err := l.c.transport.RoundTrip(ctx, l.c.addr, req)
+	m, err := l.c.roundTrip(ctx, req)
 	l.observe(len(batches), time.Since(began))
 	if err != nil {
 		sent, reading := req.revoke()

@@ -98,6 +98,47 @@ var Options = option.Table{
 	{Name: "buffer_max_bytes", Kind: option.Size, Default: "64M", Min: 1 << 20, Max: math.MaxInt64, Example: "64M",
 		Help: "Bytes of records that may wait for Kafka; above it chunks stay in Fluent Bit's own buffer."},
 
+	// Connections.
+	{Name: "connect_timeout", Kind: option.Duration, Default: "3s", Min: int64(100 * time.Millisecond), Max: int64(5 * time.Minute), Example: "10s",
+		Help: "How long setting up a connection may take, TLS and authentication included."},
+	{Name: "connections_max_idle", Kind: option.Duration, Default: "30s", Min: int64(time.Second), Max: int64(24 * time.Hour), Example: "5m",
+		Help: "A connection that is not used for so long is closed; the next request opens another."},
+	{Name: "metadata_max_age", Kind: option.Duration, Default: "30s", Min: int64(100 * time.Millisecond), Max: int64(24 * time.Hour), Example: "1m",
+		Help: "How long new partitions may go unseen. A leader that moved is looked for at once."},
+	{Name: "broker_address_family", Kind: option.Choice, Default: "any", Choices: []string{"any", "v4", "v6"},
+		Help: "Connect to IPv4 or IPv6 addresses of the brokers only."},
+
+	// Security: TLS. The core keeps the names tls* to itself.
+	{Name: "security_protocol", Kind: option.Choice, Default: "plaintext", Choices: []string{"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"},
+		Help: "`ssl` is TLS, 1.2 or 1.3; `sasl_…` authenticates with sasl_mechanism. Options of what it leaves out are errors."},
+	{Name: "ssl_ca_file", Kind: option.Text, Example: "/etc/ssl/kafka-ca.pem",
+		Help: "PEM file, or a directory of them, with the authorities that sign the brokers' certificates; without it those of the system. It and the client's certificate are read again when they change."},
+	{Name: "ssl_ca_pem", Kind: option.Text, Help: "The same as text; a line break may be written `\n`."},
+	{Name: "ssl_certificate_file", Kind: option.Text, Example: "/etc/fluent-bit/client.crt",
+		Help: "PEM file with this client's certificate and what is between it and the authority."},
+	{Name: "ssl_certificate_pem", Kind: option.Text, Help: "The same as text."},
+	{Name: "ssl_key_file", Kind: option.Text, Example: "/etc/fluent-bit/client.key",
+		Help: "PEM file with its private key: PKCS#8, PKCS#1 or SEC 1."},
+	{Name: "ssl_key_pem", Kind: option.Text, Secret: true, Help: "The same as text."},
+	{Name: "ssl_key_password", Kind: option.Text, Secret: true,
+		Help: "Password of the private key, where it is encrypted: PKCS#8 with PBES2, which is what openssl writes, or the older PEM encryption."},
+	{Name: "ssl_server_name", Kind: option.Text, Example: "kafka.example.com",
+		Help: "The name that the brokers' certificates must be for, where it is not the host that is connected to."},
+	{Name: "ssl_verify", Kind: option.Bool, Default: "on", Help: "Verify the brokers' certificates."},
+	{Name: "ssl_verify_hostname", Kind: option.Bool, Default: "on", Help: "Verify that they are for the host that is connected to."},
+
+	// Security: SASL.
+	{Name: "sasl_mechanism", Kind: option.Choice, Choices: []string{mechanismPlain, mechanismSCRAM256, mechanismSCRAM512, mechanismOAuth},
+		Help: "How this client authenticates."},
+	{Name: "sasl_username", Kind: option.Text, Example: "fluent-bit", Help: "For PLAIN and SCRAM."},
+	{Name: "sasl_password", Kind: option.Text, Secret: true, Help: "For PLAIN and SCRAM."},
+	{Name: "sasl_password_file", Kind: option.Text, Example: "/run/secrets/kafka-password",
+		Help: "File with the password, which is read again for each connection; the line break at its end is none of it."},
+	{Name: "sasl_oauthbearer_token_file", Kind: option.Text, Example: "/run/secrets/kafka-token",
+		Help: "File with the token for OAUTHBEARER, which is read again for each connection."},
+	{Name: "sasl_oauthbearer_extensions", Kind: option.Pairs, Example: "logicalCluster=lkc-1,identityPoolId=pool-1",
+		Help: "SASL extensions that go with the token."},
+
 	// What cannot be delivered.
 	{Name: "dead_letter_topic", Kind: option.Text, Example: "logs-dead-letters",
 		Help: "Topic for records that the brokers refuse for their own fault; without it they are dropped, counted and logged."},

@@ -64,6 +64,9 @@ func New(log *slog.Logger, get option.Getter) (*Output, error) {
 		return nil, err
 	}
 	log.Info("options: " + described)
+	for _, n := range cfg.notes {
+		log.Log(context.Background(), n.level, n.text)
+	}
 	return o, nil
 }
 
