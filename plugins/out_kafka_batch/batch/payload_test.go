@@ -54,8 +54,9 @@ func TestPayloadJSON(t *testing.T) {
 	f("excluded in quotes", modern(body, nil), `{"@timestamp":1700000000.5,"kubernetes":{"pod":"p"},"x":3,"a":4}`, "exclude_fields", "$['b.c']")
 	f("all excluded", modern(pairs("a", 1), nil), `{}`, "exclude_fields", "a", "add_timestamp", "off")
 	f("excluded is not nested", modern(pairs("k", pairs("a", 1)), nil), `{"@timestamp":1700000000.5,"k":{"a":1}}`, "exclude_fields", "a")
-	// A member that is left out has no length; the next one with an equal hash must not be taken for its duplicate.
+	// A member that is left out has no length, and its hash is that of the empty name.
 	f("excluded, then an empty name", modern(pairs("a", 1, "", 2, "", 3), nil), `{"@timestamp":1700000000.5,"":3}`, "exclude_fields", "a")
+	f("excluded between empty names", modern(pairs("", 2, "a", 1, "", 3), nil), `{"@timestamp":1700000000.5,"":3}`, "exclude_fields", "a")
 
 	meta := pairs("severity", 9)
 	f("metadata", modern(pairs("a", 1), meta), `{"@timestamp":1700000000.5,"a":1,"event_metadata":{"severity":9}}`, "include_metadata", "on")
@@ -67,6 +68,7 @@ func TestPayloadJSON(t *testing.T) {
 	group := chunk.AppendGroupStart(nil, pairs("schema", "otlp"), pairs("resource", pairs("service.name", "shop")))
 	grouped := append(bytes.Clone(group), modern(pairs("a", 1), meta)...)
 	f("group", chunk.AppendGroupEnd(grouped), `{"@timestamp":1700000000.5,"a":1,"event_metadata":{"severity":9},"event_group":{"resource":{"service.name":"shop"}}}`, "include_metadata", "on")
+	f("no group", modern(pairs("event_group", 1), meta), `{"@timestamp":1700000000.5,"event_group":1,"event_metadata":{"severity":9}}`, "include_metadata", "on")
 	f("behind the group", append(chunk.AppendGroupEnd(bytes.Clone(group)), modern(pairs("a", 1), nil)...), `{"@timestamp":1700000000.5,"a":1}`, "include_metadata", "on")
 
 	// Times that RFC 3339 cannot say are the last one that it can.
@@ -94,6 +96,33 @@ func TestPayloadGroups(t *testing.T) {
 			if v := string(s.entries[i].value.of(s.text)); !strings.HasSuffix(v, `"event_group":{"g":"`+want+`"}}`) {
 				t.Errorf("record %d: %s", i, v)
 			}
+		}
+	}
+}
+
+// A record that panics takes back what it wrote, the group's text too, which the next record of the group needs.
+func TestPayloadGroupsIsolated(t *testing.T) {
+	data := chunk.AppendGroupStart(nil, nil, pairs("g", "one"))
+	for _, v := range []string{"poison", "a", "b"} {
+		data = append(data, modern(pairs("v", v), nil)...)
+	}
+	e := newEncoder(testConfig(t, "include_metadata", "on"))
+	s := e.get()
+	e.walk(s, data, "app", func(s *scratch) {
+		isolated(s, func(s *scratch) {
+			e.record(s)
+			if bytes.Contains(s.reader.Body, []byte("poison")) {
+				panic("made up")
+			}
+		})
+	})
+	if len(s.entries) != 2 || len(s.lost) != 1 {
+		t.Fatalf("%d records, %d lost", len(s.entries), len(s.lost))
+	}
+	for i := range s.entries {
+		want := `{"@timestamp":1700000000.5,"v":"` + string('a'+rune(i)) + `","event_group":{"g":"one"}}`
+		if v := string(s.entries[i].value.of(s.text)); v != want {
+			t.Errorf("%s, want %s", v, want)
 		}
 	}
 }
