@@ -36,6 +36,7 @@ type payload struct {
 	idField     record.Path // the zero path for ids of our own
 	pathField   record.Path
 	offsetField record.Path
+	idIgnored   []record.Path // at the top level
 
 	sendTime   bool          // the Kafka timestamp is the time of sending
 	timeWindow time.Duration // else how far from now it may be
@@ -99,18 +100,34 @@ func (c *payload) parseValue(v *option.Values) {
 		c.checkMetadataName(v, "timestamp_key", c.timestampKey)
 	}
 	c.checkMetadataName(v, "tag_key", c.tagKey)
-	for _, text := range v.List("exclude_fields") {
-		p, err := record.ParsePath(text)
-		name, top := p.TopLevel()
-		switch {
-		case err != nil:
-			v.Fail("exclude_fields", "%v", err)
-		case !top:
-			v.Fail("exclude_fields", "%s is inside another field; only fields at the top level can be left out, for example: exclude_fields kubernetes,file", text)
-		default:
-			c.exclude = append(c.exclude, name)
-		}
+	for _, p := range topLevel(v, "exclude_fields", "kubernetes,file") {
+		name, _ := p.TopLevel()
+		c.exclude = append(c.exclude, name)
 	}
+}
+
+// topLevel reads an option that is a list of fields at the top level.
+func topLevel(v *option.Values, name, example string) (paths []record.Path) {
+	for _, text := range v.List(name) {
+		p, err := record.ParsePath(text)
+		if err != nil {
+			v.Fail(name, "%v", err)
+			continue
+		}
+		field, top := p.TopLevel()
+		if !top {
+			v.Fail(name, "%s is inside another field; only fields at the top level can be left out, for example: %s %s", text, name, example)
+			continue
+		}
+		// Quoted, so that a name with dots is that name and nothing else.
+		p, err = record.ParsePath("$['" + strings.ReplaceAll(field, "'", "''") + "']")
+		if err != nil {
+			v.Fail(name, "%v", err)
+			continue
+		}
+		paths = append(paths, p)
+	}
+	return paths
 }
 
 // checkMetadataName holds a member that the user names apart from those that include_metadata writes.
@@ -129,6 +146,9 @@ func (c *payload) parseHeaders(v *option.Values) {
 		c.recordID, c.idField = true, parsePath(v, "record_id")
 	}
 	c.pathField, c.offsetField = parsePath(v, "path_field"), parsePath(v, "offset_field")
+	if c.idIgnored = topLevel(v, "record_id_ignore", "service.version"); len(c.idIgnored) > maxIgnored {
+		v.Fail("record_id_ignore", "must be at most %d fields, for example: record_id_ignore service.version", maxIgnored)
+	}
 	c.trace = v.Bool("trace_headers")
 	c.headersKey = parsePath(v, "headers_key")
 

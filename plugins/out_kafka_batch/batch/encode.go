@@ -105,6 +105,7 @@ type encoder struct {
 	listed        map[string]bool // topics that topic_key may name
 	// Numbers of fields, -1 for none.
 	topicField, keyField, rawField, pathField, offsetField int
+	ignoredField                                           int // number of the first field that record_id ignores
 }
 
 // maxAhead is how far in the future a Kafka timestamp may be: brokers refuse more since 4.0
@@ -130,10 +131,16 @@ func newEncoder(cfg *config) *encoder {
 	}
 	if cfg.recordID {
 		e.pathField, e.offsetField = e.number(cfg.payload.pathField), e.number(cfg.payload.offsetField)
+		e.ignoredField = len(e.paths)
+		e.paths = append(e.paths, cfg.idIgnored...)
 	}
 	e.headers = newHeaderPlan(&cfg.payload, e.number)
 	e.pool.New = func() any {
 		s := &scratch{fields: record.NewFinder(e.paths...), ids: identifier{host: e.host}}
+		for _, p := range cfg.idIgnored {
+			name, _ := p.TopLevel()
+			s.ids.ignored = append(s.ids.ignored, name)
+		}
 		for _, name := range cfg.exclude {
 			s.fields.Omit(name, true)
 		}

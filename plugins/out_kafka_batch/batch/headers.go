@@ -116,7 +116,7 @@ func (e *encoder) appendIDHeader(s *scratch, text []byte, sec int64, nsec uint32
 func (e *encoder) appendID(s *scratch, text []byte, sec int64, nsec uint32) []byte {
 	path, _ := s.fields.Value(e.pathField)
 	offset, _ := s.fields.Value(e.offsetField)
-	return s.ids.append(text, sec, nsec, s.reader.Body, path, offset)
+	return s.ids.append(text, sec, nsec, s.reader.Body, path, offset, s.fields, e.ignoredField)
 }
 
 // appendFieldHeaders appends what header_fields and headers_key bring, and tells how many these are. A field that is nil

@@ -65,6 +65,8 @@ var Options = option.Table{
 		Help: "Field with the path of the file that a record was read from (tail's Path_Key), for record_id."},
 	{Name: "offset_field", Kind: option.Text, Default: "offset",
 		Help: "Field with the record's offset in that file (tail's Offset_Key), for record_id."},
+	{Name: "record_id_ignore", Kind: option.List, Default: "service.name,service.namespace,service.version,service.instance.id,deployment.environment.name", Example: "service.version,host.name",
+		Help: "Fields at the top level that make no difference to record_id: what enrich adds about the service, which may be another when a line is read again."},
 
 	// Time.
 	{Name: "record_time", Kind: option.Choice, Default: "event", Choices: []string{"event", "now"},

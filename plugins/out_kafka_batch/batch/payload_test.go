@@ -109,7 +109,7 @@ func TestPayloadGroupsIsolated(t *testing.T) {
 	e := newEncoder(testConfig(t, "include_metadata", "on"))
 	s := e.get()
 	e.walk(s, data, "app", func(s *scratch) {
-		isolated(s, func(s *scratch) {
+		isolated(s, 100, func(s *scratch) {
 			e.record(s)
 			if bytes.Contains(s.reader.Body, []byte("poison")) {
 				panic("made up")

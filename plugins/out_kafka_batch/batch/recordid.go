@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"flbgo/shared/chunk"
 	"flbgo/shared/record"
 )
 
@@ -17,12 +18,15 @@ import (
 //	UINT8 1, host name, path, INT64 offset, INT64 seconds, UINT32 ns, body     where the record says which file it is from
 //	UINT8 2, tag, INT64 seconds, UINT32 ns, body                               elsewhere; then INT32 n, if n > 0
 //
-// with body the record's raw msgpack and n the number of records before it in its chunk for which all of that is equal.
+// with body the members of the record's raw msgpack map, keys and values, without the map's head and without the members
+// that record_id_ignore names (of duplicate keys the last one), and n the number of records before it in its chunk for
+// which all of that is equal. What is ignored is what enrich says about the service: it may be another after an upgrade,
+// when the same line is read again.
 //
 // In the first form path is the file's name without what rotation appends (app.log.1 and app.log-20261120 are app.log),
-// and body is without the value of the path field: a file that was renamed while the host was down is read again under
-// its new name, and its records must keep their ids. Event time and body are part of it because the offset starts over
-// in the file that is created anew.
+// and body is without the value of the path field, too: a file that was renamed while the host was down is read again
+// under its new name, and its records must keep their ids. Event time and body are part of it because the offset starts
+// over in the file that is created anew.
 //
 // Ids are compared across processes, versions and machines, so all of this is a format: changing it makes every record
 // that is sent again a new one. XXH64 is fast and no cryptographic hash; whoever writes the logs can make ids collide.
@@ -35,13 +39,18 @@ const (
 
 const idTextLen = 32
 
+// maxIgnored bounds record_id_ignore.
+const maxIgnored = 16
+
 // identifier makes record ids. Not for concurrent use; reset before each chunk.
 type identifier struct {
-	host   string
-	tag    string
-	prefix []byte
-	digest xxhash.Digest
-	seen   idCounts // in this chunk; only ids from time
+	host    string
+	tag     string
+	ignored []string // names of fields
+	input   []byte
+	cuts    []span // of the body, in its order; what is left out
+	digest  xxhash.Digest
+	seen    idCounts // in this chunk; only ids from time
 }
 
 // reset starts a chunk.
@@ -50,31 +59,69 @@ func (x *identifier) reset(tag string) {
 	x.seen.reset()
 }
 
-// append appends the id of the chunk's next record as text. p and o are the fields of path and offset inside body, empty
-// where it has none.
-func (x *identifier) append(dst []byte, sec int64, nsec uint32, body []byte, p, o record.Value) []byte {
-	if path, ok := p.Text(); ok {
-		if offset, ok := o.Int(); ok {
-			path = beforeRotation(path)
-			b := appendText(append(x.prefix[:0], idFromFile), x.host)
-			b = append(binary.BigEndian.AppendUint32(b, uint32(len(path))), path...)
-			b = binary.BigEndian.AppendUint64(b, uint64(offset))
-			b = binary.BigEndian.AppendUint64(b, uint64(sec))
-			x.prefix = binary.BigEndian.AppendUint32(b, nsec)
-			// p is a part of body, so their distance is its place.
-			at := int(uintptr(unsafe.Pointer(unsafe.SliceData(p))) - uintptr(unsafe.Pointer(unsafe.SliceData(body))))
-			id := x.sum(body[:at], body[at+len(p):], 0)
-			return hex.AppendEncode(dst, id[:])
+// append appends the id of the chunk's next record as text. path and offset are those fields inside body, empty where it
+// has none; the fields to ignore begin with the number first in fields.
+func (x *identifier) append(dst []byte, sec int64, nsec uint32, body []byte, path, offset record.Value, fields *record.Finder, first int) []byte {
+	x.cuts = x.cuts[:0]
+	for i, name := range x.ignored {
+		if v, ok := fields.Value(first + i); ok {
+			x.cut(body, v, name)
 		}
 	}
-	b := appendText(append(x.prefix[:0], idFromTime), x.tag)
-	b = binary.BigEndian.AppendUint64(b, uint64(sec))
-	x.prefix = binary.BigEndian.AppendUint32(b, nsec)
-	id := x.sum(body, nil, 0)
-	if n := x.seen.next(id); n > 0 {
-		id = x.sum(body, nil, n)
+	form := idFromTime
+	x.input = append(x.input[:0], form)
+	if file, ok := path.Text(); ok {
+		if at, ok := offset.Int(); ok {
+			form = idFromFile
+			x.input[0] = form
+			x.input = appendText(x.input, x.host)
+			file = beforeRotation(file)
+			x.input = append(binary.BigEndian.AppendUint32(x.input, uint32(len(file))), file...)
+			x.input = binary.BigEndian.AppendUint64(x.input, uint64(at))
+			x.cut(body, path, "")
+		}
+	}
+	if form == idFromTime {
+		x.input = appendText(x.input, x.tag)
+	}
+	x.input = binary.BigEndian.AppendUint64(x.input, uint64(sec))
+	x.input = binary.BigEndian.AppendUint32(x.input, nsec)
+	_, from, _ := chunk.MapHeader(body)
+	for _, c := range x.cuts {
+		if c.from > from {
+			x.input = append(x.input, body[from:c.from]...)
+		}
+		from = max(from, c.to)
+	}
+	x.input = append(x.input, body[from:]...)
+	id := x.sum()
+	if form == idFromTime {
+		if n := x.seen.next(id); n > 0 {
+			x.input = binary.BigEndian.AppendUint32(x.input, uint32(n))
+			id = x.sum()
+		}
 	}
 	return hex.AppendEncode(dst, id[:])
+}
+
+// cut leaves a value out, which is a part of body, and before it its key, unless name is "".
+func (x *identifier) cut(body []byte, v record.Value, name string) {
+	// v is a part of body, so their distance is its place.
+	at := int(uintptr(unsafe.Pointer(unsafe.SliceData(v))) - uintptr(unsafe.Pointer(unsafe.SliceData(body))))
+	c := span{at, at + len(v)}
+	if n := len(name); n > 0 {
+		c.from -= n
+		switch {
+		case n < 32 && body[c.from-1] == 0xa0|byte(n): // the short form of a string
+			c.from--
+		case body[c.from-2] == 0xd9: // the form that senders without a short one use
+			c.from -= 2
+		}
+	}
+	x.cuts = append(x.cuts, c)
+	for i := len(x.cuts) - 1; i > 0 && x.cuts[i-1].from > c.from; i-- {
+		x.cuts[i-1], x.cuts[i] = c, x.cuts[i-1]
+	}
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -107,18 +154,11 @@ func beforeRotation(path []byte) []byte {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// sum hashes prefix, the body in two parts and, unless it is 0, n.
-func (x *identifier) sum(body, rest []byte, n int32) (id [16]byte) {
+// sum hashes the input.
+func (x *identifier) sum() (id [16]byte) {
 	for i, seed := range idSeeds {
 		x.digest.ResetWithSeed(seed)
-		_, _ = x.digest.Write(x.prefix)
-		_, _ = x.digest.Write(body)
-		_, _ = x.digest.Write(rest)
-		if n > 0 {
-			var b [4]byte
-			binary.BigEndian.PutUint32(b[:], uint32(n))
-			_, _ = x.digest.Write(b[:])
-		}
+		_, _ = x.digest.Write(x.input)
 		binary.BigEndian.PutUint64(id[8*i:], x.digest.Sum64())
 	}
 	return id

@@ -57,12 +57,46 @@ func TestRecordIDVectors(t *testing.T) {
 	first := func(ids []string) string { return ids[0] }
 	second := func(ids []string) string { return ids[1] }
 	f("from a file", pairs("file", "/var/log/app.log.1", "offset", 4096, "msg", "hello"), first,
-		"581b0b9288203451c906c54cb8cb587f",
+		"0269ddf70e10f550fd47332528ab0a00",
 		hash("\x01", "\x00\x00\x00\x06edge-1", "\x00\x00\x00\x10/var/log/app.log", "\x00\x00\x00\x00\x00\x00\x10\x00", time,
-			"\x83\xa4file", "\xa6offset\xd1\x10\x00", "\xa3msg\xa5hello"))
-	body := "\x81\xa3msg\xa5hello"
-	f("from time", pairs("msg", "hello"), first, "d9f62d8a68fd71d22faf3ff3ea2eec10", hash("\x02", "\x00\x00\x00\x07app.web", time, body))
-	f("from time, the second", pairs("msg", "hello"), second, "7addfb465b2ab68069c698c56dcde890", hash("\x02", "\x00\x00\x00\x07app.web", time, body, "\x00\x00\x00\x01"))
+			"\xa4file", "\xa6offset\xd1\x10\x00", "\xa3msg\xa5hello"))
+	body := "\xa3msg\xa5hello"
+	f("from time", pairs("msg", "hello"), first, "b91b2a15b6924acee15f2f8331f49128", hash("\x02", "\x00\x00\x00\x07app.web", time, body))
+	f("from time, the second", pairs("msg", "hello"), second, "a0cfc203794562edd6a8e39c832fe4c1", hash("\x02", "\x00\x00\x00\x07app.web", time, body, "\x00\x00\x00\x01"))
+}
+
+// What enrich adds about the service, wherever it stands, makes no difference; anything else does, and so does a field
+// whose name was not given. A map with another head (of more members, or of another width) is the same record.
+func TestRecordIDIgnores(t *testing.T) {
+	one := func(body []byte, options ...string) string {
+		return idsOf(t, chunk.AppendEvent(nil, 1, 0, nil, body, true), "a", options...)[0]
+	}
+	for _, file := range [][]any{{}, {"file", "/x.log", "offset", 7}} {
+		with := func(kv ...any) []byte { return pairs(append(kv, file...)...) }
+		want := one(with("msg", "line"))
+		f := func(name string, same bool, body []byte, options ...string) {
+			t.Helper()
+			if got := one(body, options...); (got == want) != same {
+				t.Errorf("%v, %s: the same id is %v", file, name, !same)
+			}
+		}
+		f("behind", true, pairs(append(append([]any{"msg", "line"}, file...), "service.name", "shop", "service.version", "1.2")...))
+		f("before", true, with("service.version", "1.2", "msg", "line"))
+		f("around", true, with("service.version", "1.2", "msg", "line", "service.name", pairs("a", 1)))
+		f("all", true, with("service.name", 1, "service.namespace", 2, "msg", "line", "service.instance.id", 3, "service.version", 4, "deployment.environment.name", 5))
+		wide := append([]byte{0xdf, 0, 0, 0, 2, 0xd9, 12}, "service.name\x01"...)
+		wide = append(wide, pairs("msg", "line")[1:]...)
+		if len(file) == 0 {
+			f("a wide key, a wide head", true, wide)
+			f("a wide head", true, append([]byte{0xdf, 0, 0, 0, 1}, pairs("msg", "line")[1:]...))
+		}
+		f("host.name", false, with("msg", "line", "host.name", "n1"))
+		f("nested", false, with("msg", "line", "x", pairs("service.name", 1)))
+		f("dotted path", false, with("msg", "line", "service", pairs("name", 1)))
+		f("named", true, with("msg", "line", "host.name", "n1"), "record_id_ignore", "host.name")
+		f("not named", false, with("msg", "line", "service.name", "n1"), "record_id_ignore", "host.name")
+		f("the path too", len(file) == 0, with("msg", "line"), "record_id_ignore", "file")
+	}
 }
 
 // 1,000 identical lines within one second are 1,000 records, and stay the same ones when they are sent again.
