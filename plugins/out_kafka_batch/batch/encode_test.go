@@ -157,6 +157,21 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 	f("keyed", benchChunk(300), "message_key_field", "$kubernetes['pod']")
 	replaced := bytes.Repeat(chunk.AppendEvent(nil, 1, 2, nil, pairs("a", "b", "@timestamp", 1), true), 300)
 	f("replaced", replaced)
+	rich := modern(pairs("k", pairs("h", 1, "i", 2.5), "@timestamp", 1, "level", "warn", "service.name", "shop", "n", 7, "file", "/x.log", "offset", 9,
+		"trace_id", "4bf92f3577b34da6a3ce929d0e0e4736", "span_id", "00f067aa0ba902b7", "x", 1), pairs("m", 1))
+	rich = append(chunk.AppendGroupStart(nil, nil, pairs("g", 1)), bytes.Repeat(rich, 300)...)
+	all := []string{"topic", "logs-$level-$TAG[0]", "topic_key", "$missing", "message_key", "x", "message_key_field", "$k['h']", "tag_key", "tag",
+		"exclude_fields", "x,n", "include_metadata", "on", "headers", "a=b", "header_fields", "n=$n,level=$level,k=k", "headers_key", "k", "trace_headers", "on"}
+	f("all", rich, all...)
+	f("all, outside the window", rich, append(all, "record_time_window", "1h")...)
+	f("all, msgpack", rich, append(all, "format", "msgpack")...)
+	f("all, raw", rich, append(all, "format", "raw", "raw_log_key", "$k")...)
+	f("all, id from a field", rich, append(all, "record_id", "$n")...)
+	var topics []byte
+	for i := range 500 {
+		topics = append(topics, modern(pairs("t", fmt.Sprintf("t%d", i)), nil)...)
+	}
+	f("500 topics", topics, "topic", "$t")
 }
 
 // fault is what the runtime panics with at an address that is not mapped.
@@ -233,4 +248,9 @@ func BenchmarkEncode(b *testing.B) {
 	f("default")
 	f("without id", "record_id", "off")
 	f("keyed", "message_key_field", "$kubernetes['pod']")
+	f("topic", "topic", "logs-$kubernetes['namespace']")
+	f("headers", "headers", "env=prod", "header_fields", "level=$level,pod=$kubernetes['pod']")
+	f("excluded", "exclude_fields", "kubernetes,logger", "tag_key", "tag")
+	f("msgpack", "format", "msgpack")
+	f("raw", "format", "raw", "raw_log_key", "msg")
 }

@@ -16,9 +16,9 @@ var Options = option.Table{
 	{Name: "topics", Kind: option.List, Default: "fluent-bit", Example: "logs",
 		Help: "Topics that records may go to; the first is the default, for whatever has no other."},
 	{Name: "topic", Kind: option.Text, Example: "logs-$kubernetes['namespace_name']",
-		Help: "Template of the topic's name over the record and the tag: `$field`, `$a['b']`, `$TAG`, `$TAG[1]` (parts of the tag between dots, from 0). Where a field is absent or the result is no topic name, the default topic."},
+		Help: "Template of the topic's name over the record and the tag: `$field`, `$a['b']`, `$TAG`, `$TAG[1]` (parts of the tag between dots, from 0). Where something is absent or the result is no topic name, the default topic."},
 	{Name: "topic_key", Kind: option.Text, Example: "$kubernetes['labels']['topic']",
-		Help: "Field that names the record's topic: one of topics, or any with dynamic_topic."},
+		Help: "Field that names the record's topic: one of topics, or any with dynamic_topic. Where it does not, topic does."},
 	{Name: "dynamic_topic", Kind: option.Bool, Default: "off",
 		Help: "Let topic_key name topics that are not in topics."},
 	{Name: "client_id", Kind: option.Text, Default: "fluent-bit",
@@ -34,7 +34,7 @@ var Options = option.Table{
 
 	// Payload.
 	{Name: "format", Kind: option.Choice, Default: "json", Choices: []string{"json", "msgpack", "raw"},
-		Help: "Value of the message: the record as JSON or msgpack, or the text of raw_log_key alone."},
+		Help: "Value of the message: the record as JSON or msgpack, or the text of raw_log_key alone (a record without it as JSON)."},
 	{Name: "raw_log_key", Kind: option.Text, Example: "log",
 		Help: "Field that is the whole value with format raw."},
 	{Name: "timestamp_key", Kind: option.Text, Default: "@timestamp",
@@ -48,7 +48,7 @@ var Options = option.Table{
 	{Name: "exclude_fields", Kind: option.List, Example: "kubernetes,file,offset",
 		Help: "Fields of the record, at its top level, that are left out of the value; topic, key and headers may still use them."},
 	{Name: "include_metadata", Kind: option.Bool, Default: "off",
-		Help: "Write the event's metadata and, of a record inside a group (OTLP inputs), the group's attributes."},
+		Help: "Members `event_metadata` and, for a record inside a group (OTLP inputs), `event_group` with the group's attributes, where there are any."},
 
 	// Headers.
 	{Name: "headers", Kind: option.Pairs, Example: "env=prod,team=payments",
@@ -56,9 +56,9 @@ var Options = option.Table{
 	{Name: "header_fields", Kind: option.Pairs, Example: "level=$level,pod=$kubernetes['pod_name']",
 		Help: "Headers from fields: name=$path; no header where the field is absent."},
 	{Name: "headers_key", Kind: option.Text, Example: "headers",
-		Help: "Field with a map, each member of which is a header."},
+		Help: "Field with a map, each member of which is a header; at most 1,000 and 64 KiB together with header_fields."},
 	{Name: "trace_headers", Kind: option.Bool, Default: "off",
-		Help: "Header `traceparent` from the fields trace_id, span_id and trace_flags."},
+		Help: "Header `traceparent` from the fields trace_id, span_id and trace_flags, where the ids are valid."},
 	{Name: "record_id", Kind: option.Text, Default: "auto", Example: "$event_id",
 		Help: "Header `record_id`, the same whenever the same record is sent again: `auto`, a field, or `off`."},
 	{Name: "path_field", Kind: option.Text, Default: "file",
@@ -72,7 +72,7 @@ var Options = option.Table{
 	{Name: "record_time", Kind: option.Choice, Default: "event", Choices: []string{"event", "now"},
 		Help: "Kafka timestamp of a message: the event's time, or the time of sending."},
 	{Name: "record_time_window", Kind: option.Duration, Default: "24h", Min: int64(time.Minute), Max: int64(10 * 365 * 24 * time.Hour), Example: "168h",
-		Help: "An event's time further from now than this is not used as the Kafka timestamp, since brokers refuse the future and retention deletes the past: the message has the present time, and the event's in the header `event_time`."},
+		Help: "An event's time longer ago than this, or more than an hour ahead, is not used as the Kafka timestamp, since brokers refuse the future and retention deletes the past: the message has the present time, and the event's in the header `event_time`."},
 
 	// Delivery.
 	{Name: "required_acks", Kind: option.Choice, Default: "all", Choices: []string{"all", "1", "0"},
