@@ -3,13 +3,21 @@
 //
 // # The way of a chunk
 //
-// Flush, on a thread of the host, turns the chunk's records into keys and JSON values in a pooled scratch (encode.go)
-// and routes each to a partition (route.go). Only then are they appended to the partitions' open batches, all or none.
-// From there on they belong to the partition (partition.go): its goroutine, which exists while there is something to
-// send, closes the batch, compresses it (wire.go, frame.go), sends it through the cluster (cluster.go) and acts on the
-// answer by its class (classify.go, settle.go). One request is in flight per partition; what is flushed meanwhile rides in the
-// next batch. A flush waits for its delivery no longer than flush_timeout and then answers RETRY; the entry that it
-// leaves (pending.go) is found by the chunk's next attempt.
+// Flush, on a thread of the host, turns the chunk's records into keys, values and headers in a pooled scratch
+// (encode.go, payload.go, headers.go, recordid.go), names their topics (topicname.go) and gives each a partition
+// (assign.go). Only then are they appended to the partitions' open batches: all of those whose topic can be written to.
+// The others are left for the chunk's next attempt, which takes no more than them.
+//
+// From there on records belong to the partition (partition.go): its goroutine, which exists while there is something to
+// send, closes the batch, compresses it (wire.go, codec.go), hands it to the leader (leader.go) and acts on the answer
+// by its class (attempt.go, classify.go, settle.go). One batch is on its way per partition; what is flushed meanwhile
+// rides in the next one. What is ready for one leader goes in one request, which writes itself on a connection that
+// kafka-go keeps (request.go, cluster.go); metadata is asked for topic by topic (topics.go, topic.go). A flush waits for
+// its delivery no longer than flush_timeout and then answers RETRY; the entry that it leaves (pending.go) is found by
+// the chunk's next attempt.
+//
+// Records that brokers refuse for their own fault are taken out of their batch (rewrite.go) and become dead letters
+// (deadletter.go), which are a part of the same delivery.
 //
 // # Invariants
 //
@@ -19,8 +27,8 @@
 //     earlier attempt may have been appended all the same, the partition goes on under a new producer id, so that no
 //     other batch is ever taken for that one.
 //   - The chunk's memory is not touched after the first wait.
-//   - A buffer that was given to kafka-go is not reused if the request was abandoned.
-//   - records taken = acknowledged + dropped + open, at every moment (stats.go).
-//   - Nothing is dropped but a record that the broker refuses for its own fault, alone, and a record that makes the
+//   - A buffer that is being written to a connection is not reused when its request is given up.
+//   - records taken = acknowledged + dead letters + dropped + open, at every moment (stats.go).
+//   - Nothing is given up but a record that the broker refuses for its own fault, alone, and a record that makes the
 //     encoder panic.
 package batch

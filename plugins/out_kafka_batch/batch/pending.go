@@ -40,9 +40,8 @@ func (d *delivery) complete() bool {
 
 // identity is what a chunk is known by on its next attempt: bytes and tag are the same then, the address is not.
 type identity struct {
-	a, b uint64 // of the bytes, under two seeds
-	tag  uint64
-	size int
+	bytes, tag uint64 // hashes under a seed of the process's
+	size       int
 }
 
 // pending holds the deliveries of chunks that were answered RETRY, for their next attempt. An entry is taken by exactly
@@ -52,8 +51,7 @@ type identity struct {
 type pending struct {
 	max   int
 	age   time.Duration
-	seedA maphash.Seed
-	seedB maphash.Seed
+	seed  maphash.Seed
 
 	mu    sync.Mutex
 	order list.List // of *pendingEntry, oldest first
@@ -80,12 +78,12 @@ const (
 )
 
 func newPending(maxEntries int, age time.Duration) *pending {
-	return &pending{max: maxEntries, age: age, seedA: maphash.MakeSeed(), seedB: maphash.MakeSeed(), byID: map[identity][]*list.Element{}}
+	return &pending{max: maxEntries, age: age, seed: maphash.MakeSeed(), byID: map[identity][]*list.Element{}}
 }
 
 // identify hashes tag and bytes. It panics where the chunk's memory has gone.
 func (p *pending) identify(data []byte, tag string) identity {
-	return identity{maphash.Bytes(p.seedA, data), maphash.Bytes(p.seedB, data), maphash.String(p.seedA, tag), len(data)}
+	return identity{maphash.Bytes(p.seed, data), maphash.String(p.seed, tag), len(data)}
 }
 
 // put adds an entry.
