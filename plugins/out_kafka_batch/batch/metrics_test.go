@@ -3,7 +3,10 @@ package batch
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,6 +56,48 @@ func law(t *testing.T, page string) {
 	v := func(name string) float64 { return value(t, page, "kafka_batch_records_"+name) }
 	if taken, sum := v("taken_total"), v("acknowledged_total")+v("dead_lettered_total")+v("dropped_total")+v("open"); taken != sum {
 		t.Errorf("taken %v, the others are %v together", taken, sum)
+	}
+}
+
+// The README's table is that of the code. UPDATE_README=1 go test writes it.
+func TestReadmeMetrics(t *testing.T) {
+	const file, from, to = "../README.md", "<!-- metrics: begin -->\n", "<!-- metrics: end -->\n"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), from)
+	table, after, ok2 := strings.Cut(rest, to)
+	if !ok || !ok2 {
+		t.Fatal("the README has no place for the table of metrics")
+	}
+	o, _ := output(t, []string{hostPort(1)}, "listen", "127.0.0.1:0")
+	o.stats.answer(0) // of whose metric there is none before the first
+	_, page := getPage(t, o, "/metrics")
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString("| metric | type | labels | what it is |\n|---|---|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		f := families[name]
+		var labels []string
+		for _, l := range f.Metric[0].Label {
+			if l.GetName() != "client_id" {
+				labels = append(labels, "`"+l.GetName()+"`")
+			}
+		}
+		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", name, strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp())
+	}
+	if table != want.String() {
+		if os.Getenv("UPDATE_README") == "" {
+			t.Fatal("the README's table of metrics is not current: run UPDATE_README=1 go test ./plugins/out_kafka_batch/batch -run Readme")
+		}
+		if err := os.WriteFile(file, []byte(before+from+want.String()+to+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

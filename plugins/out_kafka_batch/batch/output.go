@@ -17,6 +17,7 @@ var (
 	errFull        = errors.New("buffer_max_bytes of records wait for Kafka")
 	errUnreachable = errors.New("no Kafka broker can be reached")
 	errTimeout     = errors.New("not yet acknowledged")
+	errRest        = errors.New("acknowledged, but for the records of topics that could not be written to before")
 )
 
 const (
@@ -110,8 +111,13 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 	id := o.pending.identify(data, tag)
 	known, again := o.pending.take(id)
 	if again {
+		waits := !known.d.complete()
 		if err := o.await(ctx, id, known); err != nil || known.rest == nil {
 			return err
+		}
+		if waits { // the rest is for the next attempt: data must not be touched any more
+			o.pending.put(id, known)
+			return errRest
 		}
 	}
 	now, err := o.take(ctx, data, tag, known.rest, encode)

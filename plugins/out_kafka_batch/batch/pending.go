@@ -49,9 +49,9 @@ type identity struct {
 // in the end as many are sent as there are. Bounded in number and age, the oldest go first; a chunk whose entry has
 // gone is sent again. Safe for concurrent use.
 type pending struct {
-	max   int
-	age   time.Duration
-	seed  maphash.Seed
+	max  int
+	age  time.Duration
+	seed maphash.Seed
 
 	mu    sync.Mutex
 	order list.List // of *pendingEntry, oldest first

@@ -20,6 +20,8 @@ const (
 	stickyBytes = 256 << 10
 	// missingAge is for how long it is taken for granted that a topic cannot be written to.
 	missingAge = time.Second
+	// forgetAge is after which time one is forgotten that never was there, when there are too many.
+	forgetAge = 10 * time.Minute
 )
 
 // topic knows a topic's partitions and, from metadata, their leaders. Safe for concurrent use.
@@ -80,6 +82,13 @@ func (t *topic) impossible() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.dynamic && t.code == int16(kafka.InvalidTopic)
+}
+
+// forgettable tells that records named the topic, that it never was there, and that nobody has asked for it lately.
+func (t *topic) forgettable() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.dynamic && t.route == nil && !t.asked.IsZero() && time.Since(t.asked) > forgetAge
 }
 
 // creating tells that a topic will soon be there. The lock is held.

@@ -56,6 +56,9 @@ func (t *topics) get(name string) *topic {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.byName[name]
+	if n == nil && len(t.byName) >= maxKnownTopics+t.configured {
+		maps.DeleteFunc(t.byName, func(_ string, n *topic) bool { return n.forgettable() })
+	}
 	if n == nil && len(t.byName) < maxKnownTopics+t.configured {
 		n = &topic{name: name, o: t.o, dynamic: true}
 		t.byName[name] = n
