@@ -84,6 +84,8 @@ func TestForeignSettings(t *testing.T) {
 	f("compression=none", "rdkafka.compression.codec", "none")
 	f("compression=lz4", "rdkafka.compression.type", "lz4")
 	f("rdkafka.compression.codec=inherit", "rdkafka.compression.codec", "inherit")
+	f("compression_level=9", "rdkafka.compression.level", "9")
+	f("rdkafka.compression.level=-1", "rdkafka.compression.level", "-1")
 	f("linger=5ms", "rdkafka.linger.ms", "5")
 	f("linger=500µs", "rdkafka.queue.buffering.max.ms", "0.5")
 	f("linger=5ms", "rdkafka.queue.buffering.max.ms", "5", "rdkafka.linger.ms", "5.0")

@@ -71,7 +71,7 @@ var foreigns = []foreign{
 	{keys: rd("transactional.id"), use: refused, text: noTxn},
 	{keys: rd("transaction.timeout.ms"), use: refused, text: noTxn},
 	{keys: rd("compression.codec", "compression.type"), use: mapped, target: "compression", text: "`inherit` is the default", form: renamed(map[string]string{"inherit": ""})},
-	// TODO once compression_level is there: {keys: rd("compression.level"), use: mapped, target: "compression_level", text: "`-1` is the codec's default", form: renamed(map[string]string{"-1": ""})},
+	{keys: rd("compression.level"), use: mapped, target: "compression_level", text: "`-1` is the codec's default", form: renamed(map[string]string{"-1": ""})},
 	{keys: rd("batch.size"), use: mapped, target: "batch_max_bytes", text: "counted before compression"},
 	{keys: rd("message.max.bytes"), use: bound, target: "batch_max_bytes", text: "a larger record travels alone, and the brokers decide"},
 	{keys: rd("batch.num.messages"), use: mapped, target: "batch_max_records"},

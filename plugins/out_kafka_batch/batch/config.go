@@ -84,7 +84,7 @@ func (c *deliveryConfig) parse(v *option.Values) {
 	if c.idempotence && c.acks != -1 {
 		v.Fail("required_acks", "needs idempotence off: a batch that not all in-sync replicas have can be lost and its number used again; allowed: required_acks all, or idempotence off")
 	}
-	c.codec = codecs[v.Text("compression")]
+	c.codec = codecOption(v)
 	c.batchMaxBytes = int(v.Int("batch_max_bytes"))
 	c.batchMaxRecords = int32(v.Int("batch_max_records"))
 	c.linger = v.Duration("linger")

@@ -285,7 +285,7 @@ func deleteTopic(t testing.TB, c *kfake.Cluster, name string) {
 func unpack(t testing.TB, b kmsg.RecordBatch) (records []kmsg.Record) {
 	t.Helper()
 	raw := b.Records
-	if codec(b.Attributes&7) == codecLZ4 {
+	if codecOf(uint16(b.Attributes)) == codecLZ4 {
 		var err error
 		if raw, err = io.ReadAll(lz4.NewReader(bytes.NewReader(raw))); err != nil {
 			t.Error(err)

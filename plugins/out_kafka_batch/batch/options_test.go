@@ -86,6 +86,6 @@ func TestConfigErrors(t *testing.T) {
 	f([]string{"option message_key_field"}, "message_key_field", "$a[")
 	f([]string{"option compression", "option batch_max_bytes", "option batch_max_records", "option request_timeout", "option flush_timeout",
 		"option buffer_max_bytes", "option brokers"},
-		"brokers", "a:b:c", "compression", "snappy", "batch_max_bytes", "1", "batch_max_records", "0", "request_timeout", "never",
+		"brokers", "a:b:c", "compression", "zip", "batch_max_bytes", "1", "batch_max_records", "0", "request_timeout", "never",
 		"flush_timeout", "1ms", "buffer_max_bytes", "9")
 }

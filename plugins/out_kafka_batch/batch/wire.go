@@ -140,7 +140,7 @@ func (s *recordSet) seal(c codec) []byte {
 	binary.BigEndian.PutUint32(b[atLength:], uint32(len(b)-atLength-4))
 	binary.BigEndian.PutUint32(b[atLength+4:], 1<<32-1) // leader epoch: not known
 	b[atMagic] = 2
-	binary.BigEndian.PutUint16(b[atAttributes:], uint16(c))
+	binary.BigEndian.PutUint16(b[atAttributes:], c.attributes())
 	binary.BigEndian.PutUint32(b[atLastOffset:], uint32(s.count-1))
 	binary.BigEndian.PutUint64(b[atFirstTime:], uint64(s.firstTime))
 	binary.BigEndian.PutUint64(b[atMaxTime:], uint64(s.maxTime))
@@ -161,7 +161,7 @@ func stamp(b []byte, p producerID, sequence int32) {
 
 // unseal returns the records of a sealed batch in a buffer of their own.
 func unseal(b []byte) (recordSet, error) {
-	c := codec(binary.BigEndian.Uint16(b[atAttributes:]) & 7)
+	c := codecOf(binary.BigEndian.Uint16(b[atAttributes:]))
 	bytes, err := c.expand(b[atRecords:])
 	return recordSet{
 		bytes:     bytes,
