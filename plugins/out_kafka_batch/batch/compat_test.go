@@ -6,7 +6,18 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"flbgo/shared/option"
 )
+
+// section is an [OUTPUT] section: name, value, name, value …
+func section(options ...string) option.Getter {
+	set := map[string]string{"brokers": "127.0.0.1:1", "topics": "logs"}
+	for i := 0; i < len(options); i += 2 {
+		set[options[i]] = options[i+1]
+	}
+	return func(name string) string { return set[name] }
+}
 
 // Every row says what it has to, leads to an option that is there, and no key has two of them.
 func TestForeignKeys(t *testing.T) {
@@ -69,7 +80,7 @@ func TestReadmeForeignKeys(t *testing.T) {
 func TestForeignSettings(t *testing.T) {
 	f := func(want string, options ...string) {
 		t.Helper()
-		v, _ := readOptions(getter(options...))
+		v, _ := readOptions(section(options...))
 		if err := v.Err(); err != nil {
 			t.Errorf("%v: %v", options, err)
 		}
@@ -134,7 +145,7 @@ func TestForeignSettings(t *testing.T) {
 func TestForeignErrors(t *testing.T) {
 	f := func(want []string, options ...string) {
 		t.Helper()
-		_, _, err := parseConfig(getter(options...))
+		_, _, err := parseConfig(section(options...))
 		if err == nil {
 			t.Errorf("%v was accepted", options)
 			return
@@ -193,7 +204,7 @@ func TestNoForeignKeyIsIgnored(t *testing.T) {
 				good = rowOf(f.target).Choices[0]
 			}
 			if good != "" {
-				v, notes := readOptions(getter(key, good, f.target, ""))
+				v, notes := readOptions(section(key, good, f.target, ""))
 				if d := v.Describe(); !strings.Contains(d, key+"=") && (f.target == "" || !strings.Contains(d, f.target+"=")) {
 					t.Errorf("%s %s is not described: %s", key, good, d)
 				}
@@ -205,7 +216,7 @@ func TestNoForeignKeyIsIgnored(t *testing.T) {
 				}
 			}
 			if bad != "" {
-				v, _ := readOptions(getter(key, bad))
+				v, _ := readOptions(section(key, bad))
 				if err := fmt.Sprint(v.Err()); !strings.Contains(err, "option "+key+": ") || f.secret == strings.Contains(err, `"x"`) {
 					t.Errorf("%s %s: %v", key, bad, err)
 				}
@@ -218,7 +229,7 @@ func TestNoForeignKeyIsIgnored(t *testing.T) {
 func TestSectionsOfTheKafkaOutput(t *testing.T) {
 	f := func(want string, options ...string) {
 		t.Helper()
-		_, described, err := parseConfig(getter(options...))
+		_, described, err := parseConfig(section(options...))
 		if err != nil || described != want {
 			t.Errorf("%v\n%s\nwant %s", err, described, want)
 		}

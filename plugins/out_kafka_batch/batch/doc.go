@@ -19,6 +19,10 @@
 // Records that brokers refuse for their own fault are taken out of their batch (rewrite.go) and become dead letters
 // (deadletter.go), which are a part of the same delivery.
 //
+// Connections are opened by dialer.go, with TLS (certificates.go) and SASL (sasl.go, oauth.go), whose errors say what to
+// look at (security.go). Options are read by config.go after compat.go has put those that Fluent Bit's own output and
+// librdkafka have (compatkeys.go) under their names here.
+//
 // # Invariants
 //
 //   - A batch that may have reached a broker is sent again with the same bytes and the same sequence until a broker
