@@ -3,6 +3,7 @@ package batch
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/tinylib/msgp/msgp"
@@ -99,8 +100,8 @@ func (e *encoder) metadata(s *scratch) (metadata, group []byte) {
 	if n, _, _ := chunk.MapHeader(r.GroupBody); n > 0 && r.Modern {
 		group = r.GroupBody
 	}
-	s.fields.Omit(metadataKey, metadata != nil)
-	s.fields.Omit(groupKey, group != nil)
+	s.fields.Omit(metadataKey, metadata != nil || slices.Contains(e.cfg.exclude, metadataKey))
+	s.fields.Omit(groupKey, group != nil || slices.Contains(e.cfg.exclude, groupKey))
 	return metadata, group
 }
 

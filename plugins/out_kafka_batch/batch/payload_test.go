@@ -61,6 +61,7 @@ func TestPayloadJSON(t *testing.T) {
 	meta := pairs("severity", 9)
 	f("metadata", modern(pairs("a", 1), meta), `{"@timestamp":1700000000.5,"a":1,"event_metadata":{"severity":9}}`, "include_metadata", "on")
 	f("no metadata", modern(pairs("event_metadata", 1), nil), `{"@timestamp":1700000000.5,"event_metadata":1}`, "include_metadata", "on")
+	f("excluded all the same", modern(pairs("event_metadata", 1, "event_group", 2), nil), `{"@timestamp":1700000000.5}`, "include_metadata", "on", "exclude_fields", "event_metadata,event_group")
 	f("metadata replaces a field", modern(pairs("event_metadata", 1, "a", 2), meta), `{"@timestamp":1700000000.5,"a":2,"event_metadata":{"severity":9}}`, "include_metadata", "on")
 	f("metadata off", modern(pairs("a", 1), meta), `{"@timestamp":1700000000.5,"a":1}`)
 	old := chunk.AppendEvent(nil, 1700000000, 500_000_000, nil, pairs("a", 1), false)
