@@ -101,6 +101,7 @@ func (p *partition) acknowledge(b *batch) {
 		}
 	}
 	p.sequence = int32((int64(p.sequence) + int64(n)) & (1<<31 - 1))
+	p.blocked.Store(nil) // before anybody can know
 	p.o.memory.release(b.held)
 	p.o.stats.acknowledge(int64(n-dead), len(b.wire), b.raw)
 	for _, part := range b.parts {
