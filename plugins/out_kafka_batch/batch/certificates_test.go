@@ -242,7 +242,8 @@ func TestKeyForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legacy, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", sec1, []byte(password), x509.PEMCipherAES256) //nolint:staticcheck // what old files have
+	//lint:ignore SA1019 old files have it
+	legacy, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", sec1, []byte(password), x509.PEMCipherAES256)
 	if err != nil {
 		t.Fatal(err)
 	}
