@@ -268,7 +268,7 @@ func decryptKey(text []byte, password string) ([]byte, error) {
 		if block, rest = pem.Decode(rest); block == nil {
 			return nil, errors.New("has no PEM private key in it")
 		}
-		//lint:ignore SA1019 key files in this form are still in use; that it is weak is a matter of who can read the file
+		//lint:ignore SA1019 weak, but it is what the file has
 		legacy := x509.IsEncryptedPEMBlock(block)
 		switch {
 		case block.Type != "PRIVATE KEY" && !strings.HasSuffix(block.Type, " PRIVATE KEY"):
@@ -278,7 +278,7 @@ func decryptKey(text []byte, password string) ([]byte, error) {
 		case password == "":
 			return nil, errors.New("is encrypted, and ssl_key_password is not set")
 		case legacy:
-			//lint:ignore SA1019 key files in this form are still in use; that it is weak is a matter of who can read the file
+			//lint:ignore SA1019 as above
 			der, err := x509.DecryptPEMBlock(block, []byte(password))
 			if err != nil {
 				return nil, fmt.Errorf("cannot be decrypted with ssl_key_password: %w", err)

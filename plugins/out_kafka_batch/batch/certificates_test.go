@@ -242,7 +242,7 @@ func TestKeyForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	//lint:ignore SA1019 to see that such a file is read
+	//lint:ignore SA1019 old files have it
 	legacy, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", sec1, []byte(password), x509.PEMCipherAES256)
 	if err != nil {
 		t.Fatal(err)
