@@ -20,6 +20,8 @@ type Run struct {
 	Seconds float64 `json:"seconds"` // from the first byte read until the last record was through
 	Records int64   `json:"records"` // that came through; in Kafka as counted there
 	RSS     int64   `json:"peak_rss_bytes"`
+	// CPU that neither the host nor the bench nor its broker used meanwhile: a machine that others work on.
+	Others float64 `json:"others_cpu_seconds"`
 	// Warnings and errors in its log.
 	Complaints int    `json:"complaints"`
 	Complaint  string `json:"first_complaint,omitempty"`
@@ -103,7 +105,7 @@ func (v *session) arrived(ctx context.Context, n int64) (int64, error) {
 		}
 		n = k
 	}
-	if v.metrics != "" {
+	if v.metrics != "" && !v.side.partial {
 		c, err := v.counted(ctx)
 		if err != nil {
 			return 0, err

@@ -27,6 +27,7 @@ type LatencyRun struct {
 	Duplicates int     `json:"duplicates"` // further records of a line
 	CPU        float64 `json:"cpu_seconds"`
 	RSS        int64   `json:"peak_rss_bytes"`
+	Others     float64 `json:"others_cpu_seconds"`
 	Complaints int     `json:"complaints"`
 	Complaint  string  `json:"first_complaint,omitempty"`
 }
@@ -83,7 +84,8 @@ func (b *bench) fixedRate(ctx context.Context, h fluentbit.Host, s *side) (Laten
 	}
 	used, err := v.end()
 	r := c.result(b.rate)
-	r.CPU, r.RSS, r.Complaints, r.Complaint = used.CPU, used.RSS, used.Complaints, used.Complaint
+	r.CPU, r.RSS, r.Others = used.CPU, used.RSS, used.Others
+	r.Complaints, r.Complaint = used.Complaints, used.Complaint
 	return r, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -47,4 +48,35 @@ func commit(root string) string {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// load is CPU time used since some moment, in seconds.
+type load struct {
+	machine float64 // by everything
+	ours    float64 // by this process and the broker
+}
+
+// tick is what /proc counts in: USER_HZ, 100 on every Linux that Go runs on.
+const tick = 100
+
+// now reads it; broker is a process id, 0 for none. What cannot be read counts as 0: it only feeds a note.
+func now(broker int) load {
+	var l load
+	var user, nice, system, idle, wait, irq, soft float64
+	if b, err := os.ReadFile("/proc/stat"); err == nil {
+		fmt.Sscanf(string(b), "cpu %f %f %f %f %f %f %f", &user, &nice, &system, &idle, &wait, &irq, &soft)
+		l.machine = (user + nice + system + irq + soft) / tick
+	}
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
+		l.ours = seconds(u.Utime) + seconds(u.Stime)
+	}
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", broker)); err == nil {
+		// The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field behind it.
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		utime, _ := strconv.ParseFloat(fields[11], 64)
+		stime, _ := strconv.ParseFloat(fields[12], 64)
+		l.ours += (utime + stime) / tick
+	}
+	return l
 }

@@ -176,10 +176,9 @@ func (b *bench) host(ctx context.Context, h fluentbit.Host, stdout io.Writer) er
 func (b *bench) row(ctx context.Context, h fluentbit.Host, has map[string]bool, r row) (Result, error) {
 	res := b.newResult(h, r)
 	sides := []*side{&r.ours}
-	for _, need := range r.builtin.needs {
-		if !has[need] {
-			res.Skipped = fmt.Sprintf("%s has no %s", h, need)
-		}
+	lacks := slices.DeleteFunc(slices.Clone(r.builtin.needs), func(need string) bool { return has[need] })
+	if len(lacks) > 0 {
+		res.Skipped = fmt.Sprintf("%s has no %s", h, strings.Join(lacks, ", no "))
 	}
 	if res.Skipped == "" {
 		sides = append(sides, &r.builtin)

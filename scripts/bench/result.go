@@ -172,6 +172,16 @@ func (res *Result) notes() []string {
 			notes = append(notes, fmt.Sprintf("%s at the fixed rate: %d lines not delivered %v after the last, %d records twice", name, lost, patience, dup))
 		}
 	}
+	var others, took float64
+	for _, runs := range [][]Run{res.Null, res.Ours, res.Builtin} {
+		for _, r := range runs {
+			others += r.Others
+			took += r.Seconds + settle.Seconds()
+		}
+	}
+	if others > took/20 {
+		notes = append(notes, fmt.Sprintf("other processes of the machine used %.2f of a CPU meanwhile: measure again without them", others/took))
+	}
 	side(res.OursSide.Name, res.Ours, res.OursLatency)
 	side(res.BuiltinSide.Name, res.Builtin, res.BuiltinLatency)
 	return notes

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +20,8 @@ import (
 // settle is how long a host is left alone after its last record before it is ended.
 const settle = 500 * time.Millisecond
 
+const logName = "fluent-bit.log" // in a session's folder
+
 // session is one Fluent Bit with what it reads and where it delivers.
 type session struct {
 	side    *side
@@ -27,11 +31,13 @@ type session struct {
 	metrics string   // host:port, "" when the side serves none
 	proc    *fluentbit.Process
 	fd      string // the input's number in /proc/PID/fd; "" until the host has opened it
+	before  load
+	keep    bool // dir
 }
 
 // start starts the host with the configuration of s and more arguments. close ends it, and its broker.
 func (b *bench) start(ctx context.Context, h fluentbit.Host, s *side, input string, args ...string) (_ *session, err error) {
-	v := &session{side: s, input: input}
+	v := &session{side: s, input: input, before: now(0), keep: b.keep}
 	defer func() {
 		if err != nil {
 			v.close()
@@ -65,7 +71,7 @@ func (b *bench) start(ctx context.Context, h fluentbit.Host, s *side, input stri
 		Config: filepath.Join(b.root, "scripts", "bench", "peers", s.conf),
 		Dir:    b.root,
 		Env:    env,
-		Log:    filepath.Join(v.dir, "fluent-bit.log"),
+		Log:    filepath.Join(v.dir, logName),
 		Args:   append(load, args...),
 	})
 	return v, err
@@ -79,6 +85,9 @@ func (v *session) close() {
 	if v.kafka != nil {
 		v.kafka.close()
 	}
+	if !v.keep {
+		os.RemoveAll(v.dir)
+	}
 }
 
 // end kills the host, whose work is done, and returns what it used: the work, without an orderly stop.
@@ -86,19 +95,37 @@ func (v *session) end() (r Run, err error) {
 	if r.RSS, err = v.peakRSS(); err != nil {
 		return r, err
 	}
-	for _, l := range v.proc.Lines() {
-		l = ansi.ReplaceAllString(l, "")
-		if strings.Contains(l, "[error]") || strings.Contains(l, "[ warn]") {
-			if r.Complaints++; r.Complaints == 1 {
-				r.Complaint = l
-			}
-		}
-	}
 	v.proc.Kill()
 	u := v.proc.Usage()
 	r.User, r.Sys = seconds(u.Utime), seconds(u.Stime)
 	r.CPU = r.User + r.Sys
-	return r, nil
+	broker := 0
+	if v.kafka != nil && v.kafka.own != nil {
+		broker = v.kafka.own.Process.Pid
+	}
+	after := now(broker)
+	r.Others = max(0, after.machine-v.before.machine-(after.ours-v.before.ours)-r.CPU)
+	r.Complaints, r.Complaint, err = v.complaints()
+	return r, err
+}
+
+// complaints counts the warnings and errors in the host's log, which may be long.
+func (v *session) complaints() (n int, first string, err error) {
+	f, err := os.Open(filepath.Join(v.dir, logName))
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close()
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		l := ansi.ReplaceAll(sc.Bytes(), nil)
+		if bytes.Contains(l, []byte("[error]")) || bytes.Contains(l, []byte("[ warn]")) {
+			if n++; n == 1 {
+				first = string(l)
+			}
+		}
+	}
+	return n, first, sc.Err()
 }
 
 func seconds(t syscall.Timeval) float64 { return time.Duration(t.Nano()).Seconds() }
