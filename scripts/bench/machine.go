@@ -39,15 +39,22 @@ func machine() string {
 
 func versions(h fluentbit.Host) string { return fmt.Sprintf("%s, %s", h, runtime.Version()) }
 
-// commit is what the plugins were built from, if bin/ is as new as the sources: make sees to that.
+// commit is what the plugins were built from, if bin/ is as new as the sources: make sees to that. Changes elsewhere in
+// the tree, such as results, do not make it dirty.
 func commit(root string) string {
-	cmd := exec.Command("git", "describe", "--tags", "--always", "--dirty")
-	cmd.Dir = root
-	out, err := cmd.Output()
+	git := func(args ...string) (string, error) {
+		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	at, err := git("describe", "--tags", "--always")
 	if err != nil {
 		return "unknown"
 	}
-	return strings.TrimSpace(string(out))
+	changed, err := git("status", "--porcelain", "--", "plugins", "shared", "go.mod", "go.sum", "scripts/bench")
+	if err != nil || changed != "" {
+		at += "-dirty"
+	}
+	return at
 }
 
 // load is CPU time used since some moment, in seconds.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,6 +72,8 @@ func replace(path string, content []byte) error {
 func (r *report) markdown() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The plugins beside the built-in ones, Fluent Bit %s\n\n", r.version)
+	b.WriteString(r.summary())
+	b.WriteByte('\n')
 	b.WriteString(method)
 	for _, res := range r.rows {
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n", res.Name, strings.ToUpper(res.What[:1])+res.What[1:])
@@ -85,14 +88,40 @@ func (r *report) markdown() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, name := range r.files() {
-		text, err := read(root, name)
+	files, err := r.files(root)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range files {
+		text, err := peerFile(root, name)
 		if err != nil {
 			return "", err
 		}
 		fmt.Fprintf(&b, "\n`scripts/bench/peers/%s`\n\n```\n%s```\n", name, text)
 	}
 	return b.String(), nil
+}
+
+// summary is the CPU of all rows.
+func (r *report) summary() string {
+	var b strings.Builder
+	b.WriteString("| | ours | built-in | CPU per record, µs | ratio | targets |\n|---|---|---|---|---|---|\n")
+	for _, res := range r.rows {
+		m := res.Measures[0] // CPU
+		against, ratio := short(m.Builtin.Median), short(m.Ratio.Median)
+		if res.Skipped != "" {
+			against, ratio = "skipped", "–"
+		}
+		var targets []string
+		for _, m := range res.Measures {
+			for _, t := range m.Targets {
+				targets = append(targets, m.Name+" "+t)
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s : %s | %s | %s |\n", res.Name, res.OursSide.Name, res.BuiltinSide.Name,
+			short(m.Ours.Median), against, ratio, strings.Join(targets, "; "))
+	}
+	return b.String()
 }
 
 // method is the same for every row.
@@ -113,20 +142,20 @@ func table(res Result) string {
 	for _, m := range res.Measures {
 		builtin, ratio := "–", "–"
 		if res.Skipped == "" {
-			builtin, ratio = cell(m.Builtin, ""), cell(m.Ratio, "")
+			builtin, ratio = cell(m.Builtin), cell(m.Ratio)
 		}
 		name := m.Name
 		if m.Unit != "" {
 			name += ", " + m.Unit
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, cell(m.Ours, ""), builtin, ratio, strings.Join(m.Targets, "; "))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, cell(m.Ours), builtin, ratio, strings.Join(m.Targets, "; "))
 	}
 	return b.String()
 }
 
 // cell is "1.23 (1.20–1.31)".
-func cell(s Stat, unit string) string {
-	return fmt.Sprintf("%s%s (%s–%s)", short(s.Median), unit, short(s.Min), short(s.Max))
+func cell(s Stat) string {
+	return fmt.Sprintf("%s (%s–%s)", short(s.Median), short(s.Min), short(s.Max))
 }
 
 // short has three digits that count.
@@ -167,25 +196,46 @@ func (res *Result) facts() []string {
 	return append(facts, res.notes()...)
 }
 
-// files are the configurations of the rows, what they include, and the null run's.
-func (r *report) files() []string {
-	files := []string{"input.conf", "parsers.conf", null.conf}
-	add := func(name string) {
-		if !slices.Contains(files, name) {
-			files = append(files, name)
+// peerFile returns a file of peers/.
+func peerFile(root, name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(root, "scripts", "bench", "peers", name))
+	return string(b), err
+}
+
+var named = regexp.MustCompile(`(?m)^\s*(?:@INCLUDE|Parsers_File|Script)\s+(\S+)`)
+
+// files are the configurations of the rows and what these name, each once, what is named first.
+func (r *report) files(root string) (files []string, err error) {
+	var add func(name string) error
+	add = func(name string) error {
+		if slices.Contains(files, name) {
+			return nil
 		}
+		text, err := peerFile(root, name)
+		if err != nil {
+			return err
+		}
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if err := add(m[1]); err != nil {
+				return err
+			}
+		}
+		files = append(files, name)
+		return nil
 	}
+	names := []string{null.conf}
 	for _, res := range r.rows {
-		add(res.OursSide.Name + ".conf")
-		if res.Skipped != "" {
-			continue
-		}
-		add(res.BuiltinSide.Name + ".conf")
-		if strings.Contains(res.BuiltinSide.Name, "lua") || strings.Contains(res.BuiltinSide.Name, "whole") {
-			add("enrich.lua")
+		names = append(names, res.OursSide.Name+".conf")
+		if res.Skipped == "" {
+			names = append(names, res.BuiltinSide.Name+".conf")
 		}
 	}
-	return files
+	for _, n := range names {
+		if err := add(n); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
 // text is what the terminal shows of some rows.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,7 +65,7 @@ func (b *bench) newResult(h fluentbit.Host, r row) Result {
 	res := Result{
 		Name: r.name, What: r.what, Time: time.Now().UTC().Truncate(time.Second),
 		Machine: machine(), Versions: versions(h), Commit: commit(b.root),
-		Command: strings.TrimSpace("bench " + strings.Join(b.args, " ")),
+		Command: "make bench-peers",
 		Lines:   b.lines, LineBytes: b.data.lineBytes(), Rate: b.rate,
 		OursSide:    Side{r.ours.name(), r.ours.command()},
 		BuiltinSide: Side{r.builtin.name(), r.builtin.command()},
@@ -77,8 +76,8 @@ func (b *bench) newResult(h fluentbit.Host, r row) Result {
 			res.Broker = fmt.Sprintf("KAFKA_BROKERS, %d partitions", partitions)
 		}
 	}
-	if strings.HasPrefix(res.Command, "bench -out "+os.TempDir()) {
-		res.Command = "bench"
+	if len(b.args) > 0 {
+		res.Command += " BENCH='" + strings.Join(b.args, " ") + "'"
 	}
 	return res
 }
@@ -185,10 +184,4 @@ func (res *Result) notes() []string {
 	side(res.OursSide.Name, res.Ours, res.OursLatency)
 	side(res.BuiltinSide.Name, res.Builtin, res.BuiltinLatency)
 	return notes
-}
-
-// read returns a file of peers/, for the report.
-func read(root, name string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(root, "scripts", "bench", "peers", name))
-	return string(b), err
 }
