@@ -9,6 +9,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 endif
 # How long `make fuzz` runs each target.
 FUZZTIME ?= 30s
+# Flags of `make bench-peers`; BENCH=-help lists them.
+BENCH ?=
 
 # Where the official packages live; see `make install`.
 DESTDIR ?=
@@ -30,7 +32,7 @@ export FUZZTIME
 .NOTPARALLEL:
 
 .PHONY: help preflight preflight-host build filter_enrich out_field_metrics out_kafka_batch
-.PHONY: demo run test test-short test-unit test-contract test-e2e fuzz lint
+.PHONY: demo run test test-short test-unit test-contract test-e2e fuzz lint bench-peers
 .PHONY: install uninstall doctor clean
 
 help: ## list the targets
@@ -38,7 +40,7 @@ help: ## list the targets
 
 # Once per make, before anything else, and as thorough as any of its goals needs.
 preflight: ## check that the plugins can be built, install what is missing
-	@scripts/preflight.sh $(if $(filter preflight-host demo run test test-e2e,$(MAKECMDGOALS)),fluent-bit)
+	@scripts/preflight.sh $(if $(filter preflight-host demo run test test-e2e bench-peers,$(MAKECMDGOALS)),fluent-bit)
 
 preflight-host: preflight ## the same, and that a Fluent Bit is there or can be built
 
@@ -76,6 +78,9 @@ test-e2e: build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs se
 
 fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each
 	@scripts/stage.sh "fuzzing" scripts/fuzz.sh
+
+bench-peers: build ## measure beside the built-in plugins, into testdata/bench/ (BENCH='-rows kafka_batch -rounds 3')
+	@scripts/bench-peers.sh $(BENCH)
 
 lint: preflight ## gofmt, vet, staticcheck, shellcheck, the rules of scripts/lint
 	@scripts/stage.sh "lint" scripts/lint.sh

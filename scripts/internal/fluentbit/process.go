@@ -129,3 +129,9 @@ func (p *Process) Tail(n int) string {
 	l := p.Lines()
 	return strings.Join(l[max(0, len(l)-n):], "\n")
 }
+
+// Usage is what the process and the children that it waited for used. It waits for the end.
+func (p *Process) Usage() *syscall.Rusage {
+	<-p.done
+	return p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+}
