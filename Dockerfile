@@ -47,10 +47,11 @@ ENV LOG_DIR=/var/log/app \
     SERVICE_NAME=unknown_service \
     SERVICE_VERSION=unknown \
     METRICS_LISTEN=0.0.0.0:2021 \
+    KAFKA_METRICS_LISTEN=0.0.0.0:2022 \
     HTTP_PORT=2020
 # Offsets and buffers: what is in it when the container is removed without it is lost.
 VOLUME /var/lib/fluent-bit
-EXPOSE 2021
+EXPOSE 2021 2022
 USER 65532:65532
 HEALTHCHECK --interval=10s --timeout=6s --start-period=15s --retries=3 CMD ["/opt/flbgo/bin/healthcheck"]
 ENTRYPOINT ["/fluent-bit/bin/fluent-bit"]

@@ -118,7 +118,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if readErr != nil {
 		return readErr
 	}
-	return d.verdict()
+	return d.verdict(context.WithoutCancel(ctx))
 }
 
 // writeAndBreak writes the lines, shows a line a second and does the faults, each at its time.

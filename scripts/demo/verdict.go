@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ func (d *demo) keepSample(stream string, _ uint64, r *kgo.Record) {
 }
 
 // verdict prints the account and returns an error when anything was lost or is not what was written.
-func (d *demo) verdict() error {
+func (d *demo) verdict(ctx context.Context) error {
 	r := d.check.Report()
 	d.mu.Lock()
 	sample := d.sample
@@ -40,7 +41,7 @@ func (d *demo) verdict() error {
 		}
 		fmt.Printf("One record in Kafka:\n  %s\n\n", b.Bytes())
 	}
-	metricsErr := d.showMetrics() // the account comes all the same
+	metricsErr := errors.Join(d.showMetrics(), d.showDelivery(ctx)) // the account comes all the same
 	fmt.Print(r.String())
 	if d.calm.N > 0 {
 		fmt.Printf("the same before the first fault: p50 %v, p99 %v\n", d.calm.P50.Round(time.Millisecond), d.calm.P99.Round(time.Millisecond))
@@ -52,7 +53,7 @@ func (d *demo) verdict() error {
 		}
 		fmt.Printf("%.0f records/s over %.1f s%s\n", float64(r.Records)/took, took, faults)
 	}
-	if err := errors.Join(r.Err(), metricsErr); err != nil {
+	if err := errors.Join(r.Err(), metricsErr, d.showDeadLetters(ctx)); err != nil {
 		return err
 	}
 	fmt.Println("\nNothing was lost.")

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"flbgo/scripts/internal/devkafka"
 	"flbgo/scripts/internal/fluentbit"
 	"flbgo/scripts/internal/kafkacheck"
 	"flbgo/scripts/internal/loggen"
@@ -73,8 +74,14 @@ type rig struct {
 // end of Fluent Bit's log when the test failed.
 func newRig(t *testing.T, h fluentbit.Host, conf string, env ...string) *rig {
 	t.Helper()
+	return newRigWith(t, h, conf, nil, env...)
+}
+
+// newRigWith has topics besides, whose names are endings of the first one's.
+func newRigWith(t *testing.T, h fluentbit.Host, conf string, topics []devkafka.Topic, env ...string) *rig {
+	t.Helper()
 	dir := t.TempDir()
-	p, err := pipeline.New(t.Context(), pipeline.Config{Root: root, Dir: dir, Host: h, Conf: conf, Env: env})
+	p, err := pipeline.New(t.Context(), pipeline.Config{Root: root, Dir: dir, Host: h, Conf: conf, Env: env, Topics: topics})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,6 +204,7 @@ func TestLeaderMoves(t *testing.T) {
 	c := broker(t, 1, kfake.NumBrokers(3))
 	o, _ := output(t, c.ListenAddrs())
 	var names []string
+	var longest time.Duration
 	for i := range 6 {
 		if err := c.MoveTopicPartition("logs", 0, int32(i%3)); err != nil {
 			t.Fatal(err)
@@ -211,10 +212,12 @@ func TestLeaderMoves(t *testing.T) {
 		names = append(names, fmt.Sprint("c", i))
 		start := time.Now()
 		flush(t, o, chunkOf(names[i], 10), "app")
-		if d := time.Since(start); d > brokersTTL/2 {
+		d := time.Since(start)
+		if longest = max(longest, d); d > 2*time.Second {
 			t.Errorf("move %d: %v until the next success", i, d)
 		}
 	}
+	t.Logf("%v until the next success, at most", longest)
 	consume(t, c.ListenAddrs()).expect(t, 10, names...)
 }
 

@@ -31,6 +31,7 @@ type leaders struct {
 	mu       sync.Mutex
 	all      map[int32]*leader
 	inFlight int
+	silence  time.Time // when a request was sent that no broker answered, nor any later one; zero: there is none
 }
 
 // leader is the batches that wait for one broker.
@@ -130,6 +131,25 @@ func (l *leaders) request(q *leader) {
 	l.mu.Unlock()
 }
 
+// hears notes that a request was sent, or that a broker has answered one.
+func (l *leaders) hears(answer bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case answer:
+		l.silence = time.Time{}
+	case l.silence.IsZero():
+		l.silence = time.Now()
+	}
+}
+
+// silent tells whether brokers, who may be there and take connections, have answered no request for longer than d.
+func (l *leaders) silent(d time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.silence.IsZero() && time.Since(l.silence) > d
+}
+
 // underWay is how many requests are.
 func (l *leaders) underWay() int {
 	l.mu.Lock()
@@ -158,9 +178,12 @@ func (l *leaders) send(id int32, batches []*sending) {
 	defer cancel()
 	req := &produceRequest{leader: id, acks: cfg.acks, timeout: int32(cfg.requestTimeout.Milliseconds()), clientID: cfg.clientID, batches: batches}
 	began := time.Now()
+	l.hears(false)
 	m, err := l.c.roundTrip(ctx, req)
 	l.observe(len(batches), time.Since(began))
-	if err != nil {
+	if err == nil {
+		l.hears(true)
+	} else {
 		sent, reading := req.revoke()
 		if !sent {
 			err = errors.Join(err, errUnsent)

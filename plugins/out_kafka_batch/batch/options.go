@@ -117,10 +117,11 @@ var Options = option.Table{
 		Help: "`ssl` is TLS, 1.2 or 1.3; `sasl_…` authenticates with sasl_mechanism. Options of what it leaves out are errors."},
 	{Name: "ssl_ca_file", Kind: option.Text, Example: "/etc/ssl/kafka-ca.pem",
 		Help: "PEM file, or a directory of them, with the authorities that sign the brokers' certificates; without it those of the system. It and the client's certificate are read again when they change."},
-	{Name: "ssl_ca_pem", Kind: option.Text, Help: "The same as text; a line break may be written `\\n`."},
+	// Certificates are none, but a file of them often has the key as well.
+	{Name: "ssl_ca_pem", Kind: option.Text, Secret: true, Help: "The same as text; a line break may be written `\\n`."},
 	{Name: "ssl_certificate_file", Kind: option.Text, Example: "/etc/fluent-bit/client.crt",
 		Help: "PEM file with this client's certificate and what is between it and the authority."},
-	{Name: "ssl_certificate_pem", Kind: option.Text, Help: "The same as text."},
+	{Name: "ssl_certificate_pem", Kind: option.Text, Secret: true, Help: "The same as text."},
 	{Name: "ssl_key_file", Kind: option.Text, Example: "/etc/fluent-bit/client.key",
 		Help: "PEM file with its private key: PKCS#8, PKCS#1 or SEC 1."},
 	{Name: "ssl_key_pem", Kind: option.Text, Secret: true, Help: "The same as text."},

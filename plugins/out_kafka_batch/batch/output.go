@@ -25,6 +25,9 @@ const (
 	engineTimeout = time.Second
 	// closeTimeout is how long Close waits for what is in flight, below Fluent Bit's Grace of 5 s.
 	closeTimeout = 3 * time.Second
+	// silentTimeout bounds a flush while no broker has answered anything for longer than flush_timeout: a stop waits for
+	// all flushes that the host has begun, one after the other.
+	silentTimeout = 250 * time.Millisecond
 )
 
 // Output is one instance. Flush is safe for concurrent use.
@@ -105,6 +108,9 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 	if onEngine {
 		limit = min(limit, engineTimeout)
 	}
+	if o.silent() {
+		limit = min(limit, silentTimeout)
+	}
 	ctx, cancel := context.WithTimeout(o.ctx, limit)
 	defer cancel()
 
@@ -135,6 +141,9 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 	}
 	return err
 }
+
+// silent tells whether brokers hang, so that there is nothing to wait for.
+func (o *Output) silent() bool { return o.cluster.leaders.silent(o.cfg.flushTimeout) }
 
 // take encodes a chunk, or with only no more than the records of these topics, and appends the records to their
 // partitions' batches: those of every topic that can be written to. The error says why there are others, which the
@@ -260,8 +269,8 @@ func (o *Output) isClosed() bool {
 	return o.closed
 }
 
-// Close waits for what is in flight, no longer than closeTimeout and not at all while no broker can be reached, and
-// ends every goroutine and connection. Flushes that still wait then answer RETRY, as do all later ones.
+// Close waits for what is in flight, no longer than closeTimeout and not at all while no broker can be reached or all
+// that can be hang, and ends every goroutine and connection. Flushes that still wait then answer RETRY, as do all later ones.
 func (o *Output) Close() {
 	o.mu.Lock()
 	if o.closed {
@@ -277,7 +286,11 @@ func (o *Output) Close() {
 		o.wg.Wait()
 		close(idle)
 	}()
-	timer := time.NewTimer(closeTimeout)
+	limit := closeTimeout
+	if o.silent() {
+		limit = 0
+	}
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-idle:

@@ -46,6 +46,8 @@ func Check(f *File) []Finding {
 var Rules = []Rule{
 	{"known plugins", "what a plugin loses must be known before it is shipped", knownPlugins},
 	{"retry without end", "the default of 1 drops a chunk at its second failure", outputs("kafka_batch", "retry_limit", "no_limits")},
+	{"dead letters", "a record that the brokers refuse for its own fault is dropped", deadLetters},
+	{"kafka metrics", "what becomes of records on their way to Kafka cannot be seen; an address that two plugins want stops the start", kafkaMetrics},
 	{"workers", "without workers a flush stops every input; fewer than chunks per second × time of an answer fall behind", outputs("kafka_batch", "workers", "8")},
 	{"metrics once", "a chunk that is tried again is counted again; two workers of one instance race for the same series", metricsOnce},
 	{"retry soon", "the default cap is 2,000 s of silence after Kafka is back", retrySoon},
@@ -103,6 +105,31 @@ func knownPlugins(f *File, bad func(int, string, ...any)) {
 			}
 		}
 	}
+}
+
+// deadLetters: a name of its own, made of the topic's where that is a variable.
+func deadLetters(f *File, bad func(int, string, ...any)) {
+	each(f.Outputs, "kafka_batch", func(s *Section) {
+		topics, _ := s.Get("topics")
+		if v, _ := s.Get("dead_letter_topic"); v == "" || slices.Contains(list(topics), v) {
+			bad(s.Line, "kafka_batch needs a dead_letter_topic that is none of its topics")
+		}
+	})
+}
+
+// kafkaMetrics: plugins are programs of their own and cannot share a port, as instances of one can.
+func kafkaMetrics(f *File, bad func(int, string, ...any)) {
+	used := map[string]bool{"127.0.0.1:2021": true} // field_metrics' default
+	each(f.Outputs, "field_metrics", func(s *Section) {
+		v, _ := s.Get("listen")
+		used[v] = true
+	})
+	each(f.Outputs, "kafka_batch", func(s *Section) {
+		v, _ := s.Get("listen")
+		if v == "" || v == "off" || used[v] {
+			bad(s.Line, "kafka_batch needs a listen that is not field_metrics'")
+		}
+	})
 }
 
 func metricsOnce(f *File, bad func(int, string, ...any)) {

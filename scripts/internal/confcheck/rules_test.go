@@ -85,6 +85,9 @@ const good = `[SERVICE]
     Retry_Limit no_limits
     storage.total_limit_size 400M
     Flush_Timeout 4s
+    Topics logs
+    Dead_Letter_Topic logs-dead-letters
+    Listen 127.0.0.1:2022
 `
 
 const goodForward = `[SERVICE]
@@ -113,6 +116,9 @@ const goodForward = `[SERVICE]
     Workers 8
     Retry_Limit no_limits
     storage.total_limit_size 400M
+    Topics ${KAFKA_TOPIC}
+    Dead_Letter_Topic ${KAFKA_TOPIC}-dead-letters
+    Listen ${KAFKA_METRICS_LISTEN}
 `
 
 const goodYAML = `
@@ -156,6 +162,9 @@ pipeline:
       retry_limit: no_limits
       storage.total_limit_size: 400M
       flush_timeout: 4s
+      topics: logs
+      dead_letter_topic: dead
+      listen: :2022
 `
 
 // Every rule can fail: a good file with one line changed breaks that rule and no other.
@@ -200,6 +209,14 @@ func TestEveryRuleCanFail(t *testing.T) {
 	conf("retry without end", "    Retry_Limit no_limits\n", "")
 	conf("retry without end", "Retry_Limit no_limits", "Retry_Limit 10")
 	yaml("retry without end", "retry_limit: no_limits", "retry_limit: 1")
+	conf("dead letters", "    Dead_Letter_Topic logs-dead-letters\n", "")
+	conf("dead letters", "Dead_Letter_Topic logs-dead-letters", "Dead_Letter_Topic logs")
+	yaml("dead letters", "      dead_letter_topic: dead\n", "")
+	conf("kafka metrics", "    Listen 127.0.0.1:2022\n", "")
+	conf("kafka metrics", "Listen 127.0.0.1:2022", "Listen 127.0.0.1:2021")
+	conf("kafka metrics", "    Retry_Limit no_retries\n", "    Retry_Limit no_retries\n    Listen 127.0.0.1:2022\n")
+	gateway("kafka metrics", "Listen ${KAFKA_METRICS_LISTEN}", "Listen off")
+	yaml("kafka metrics", "      listen: :2022\n", "")
 	conf("workers", "    Workers 8\n", "")
 	yaml("workers", "workers: 8", "workers: 1")
 	conf("metrics once", "Workers 1", "Workers 4")

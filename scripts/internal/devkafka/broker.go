@@ -39,7 +39,7 @@ import (
 )
 
 // DefaultTopics are the topics of the shipped configuration.
-const DefaultTopics = "logs:3,logs-dead-letter:1"
+const DefaultTopics = "logs:3,logs-dead-letters:1"
 
 // Config says where to listen and what to keep.
 type Config struct {
@@ -59,6 +59,8 @@ type Config struct {
 	Dir string
 	// Sync fsyncs every batch before it is acknowledged.
 	Sync bool
+	// Faults happen to its answers; nil for none.
+	Faults *Faults
 	// Log gets kfake's warnings, one line each; nil means nowhere.
 	Log io.Writer
 }
@@ -90,6 +92,9 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 			}
 			if err == nil && cfg.Advertise != "" {
 				l = advertised{l, textAddr(cfg.Advertise)}
+			}
+			if err == nil && cfg.Faults != nil {
+				l = faultListener{l, cfg.Faults}
 			}
 			return l, err
 		}),

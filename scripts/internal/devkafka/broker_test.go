@@ -182,7 +182,7 @@ func TestParseTopics(t *testing.T) {
 		}
 	}
 	ok("")
-	ok("logs:3,logs-dead-letter:1", Topic{"logs", 3}, Topic{"logs-dead-letter", 1})
+	ok("logs:3,logs-dead-letters:1", Topic{"logs", 3}, Topic{"logs-dead-letters", 1})
 	ok(" a , b:2,", Topic{"a", 1}, Topic{"b", 2})
 	bad := func(in string, want ...string) {
 		t.Helper()

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -22,13 +24,18 @@ import (
 // Partitions is how many the topic gets.
 const Partitions = 3
 
-// Config says what to build. All fields are required but Env.
+// deadSuffix is what the configuration files append to KAFKA_TOPIC.
+const deadSuffix = "-dead-letters"
+
+// Config says what to build. All fields are required but Env and Topics.
 type Config struct {
 	Root string // the project's folder: bin/ and conf/ are in it
 	Dir  string // an empty folder for logs, state, broker data and the host's log
 	Host fluentbit.Host
 	Conf string   // configuration file, absolute or relative to Root
 	Env  []string // KEY=value, on top of what the configuration files name
+
+	Topics []devkafka.Topic // besides the topic and that of its dead letters; their names are endings of the topic's
 }
 
 // Pipeline is one broker and one Fluent Bit. Not for concurrent use.
@@ -39,7 +46,11 @@ type Pipeline struct {
 	HostLog string   // what Fluent Bit said, over all its starts
 	Brokers []string // KAFKA_BROKERS
 	Topic   string   // KAFKA_TOPIC
+	Dead    string   // the topic of dead letters, as the configuration files name it
 	Metrics string   // METRICS_LISTEN
+	Kafka   string   // KAFKA_METRICS_LISTEN, where kafka_batch tells what becomes of records
+
+	Faults devkafka.Faults // happen to the answers of the own broker
 
 	own    *devkafka.Broker // nil while it is stopped, and with a cluster of the user's
 	listen string           // address of the own broker, the same over its starts; "" with a cluster of the user's
@@ -69,13 +80,29 @@ func New(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 	if p.Metrics, err = FreeAddr(); err != nil {
 		return nil, err
 	}
+	if p.Kafka, err = FreeAddr(); err != nil {
+		return nil, err
+	}
 	if user := os.Getenv("KAFKA_BROKERS"); user != "" {
 		p.Brokers = strings.Split(user, ",")
 		p.Topic = fmt.Sprintf("flbgo-%d-%d", os.Getpid(), time.Now().UnixNano())
-		return p, createTopic(ctx, p.Brokers, p.Topic)
+		p.Dead = p.Topic + deadSuffix
+		return p, createTopics(ctx, p.Brokers, p.topics())
 	}
-	p.listen = "127.0.0.1:0"
+	p.Dead = p.Topic + deadSuffix
+	if p.listen, err = FreeAddr(); err != nil {
+		return nil, err
+	}
 	return p, p.StartBroker(ctx)
+}
+
+// topics are those that there must be.
+func (p *Pipeline) topics() []devkafka.Topic {
+	topics := []devkafka.Topic{{Name: p.Topic, Partitions: Partitions}, {Name: p.Dead, Partitions: 1}}
+	for _, t := range p.cfg.Topics {
+		topics = append(topics, devkafka.Topic{Name: p.Topic + t.Name, Partitions: t.Partitions})
+	}
+	return topics
 }
 
 // OwnBroker tells whether the broker is ours to stop.
@@ -85,8 +112,9 @@ func (p *Pipeline) OwnBroker() bool { return p.listen != "" }
 func (p *Pipeline) StartBroker(ctx context.Context) (err error) {
 	p.own, err = devkafka.Start(ctx, devkafka.Config{
 		Listen: p.listen,
-		Topics: []devkafka.Topic{{Name: p.Topic, Partitions: Partitions}},
+		Topics: p.topics(),
 		Dir:    filepath.Join(p.cfg.Dir, "kafka"),
+		Faults: &p.Faults,
 	})
 	if err != nil {
 		return err
@@ -115,6 +143,7 @@ func (p *Pipeline) Env() []string {
 		"KAFKA_BROKERS=" + strings.Join(p.Brokers, ","),
 		"KAFKA_TOPIC=" + p.Topic,
 		"METRICS_LISTEN=" + p.Metrics,
+		"KAFKA_METRICS_LISTEN=" + p.Kafka,
 	}, p.cfg.Env...)
 }
 
@@ -147,19 +176,30 @@ func (p *Pipeline) Close() error {
 	}
 	p.StopBroker()
 	if !p.OwnBroker() && len(p.Brokers) > 0 {
-		err = errors.Join(err, deleteTopic(p.Brokers, p.Topic))
+		err = errors.Join(err, deleteTopics(p.Brokers, p.topics()))
 	}
 	return err
 }
 
-// FreeAddr returns a loopback address whose port was free a moment ago.
-func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// given are the ports that FreeAddr has returned in this process.
+var given sync.Map
+
+// FreeAddr returns a loopback address whose port was free a moment ago, and not the same one twice. The port is below
+// those from which the kernel takes for connections (32768 by default): one of these could be gone before it is used, or
+// while a broker that had it is away.
+func FreeAddr() (addr string, err error) {
+	for range 100 {
+		addr = fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(17000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err != nil {
+			continue
+		}
+		l.Close()
+		if _, again := given.LoadOrStore(addr, true); !again {
+			return addr, nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("no free port from 15000 to 31999: %w", err)
 }
 
 // Root finds the project's folder from the working folder upwards.
@@ -179,18 +219,26 @@ func Root() (string, error) {
 	}
 }
 
-func createTopic(ctx context.Context, brokers []string, topic string) error {
-	return administer(ctx, brokers, "create topic "+topic, func(ctx context.Context, a *kadm.Client) error {
-		_, err := a.CreateTopic(ctx, Partitions, -1, nil, topic)
-		return err
-	})
+func createTopics(ctx context.Context, brokers []string, topics []devkafka.Topic) error {
+	var errs []error
+	for _, t := range topics {
+		errs = append(errs, administer(ctx, brokers, "create topic "+t.Name, func(ctx context.Context, a *kadm.Client) error {
+			_, err := a.CreateTopic(ctx, t.Partitions, -1, nil, t.Name)
+			return err
+		}))
+	}
+	return errors.Join(errs...)
 }
 
-func deleteTopic(brokers []string, topic string) error {
-	return administer(context.Background(), brokers, "delete topic "+topic, func(ctx context.Context, a *kadm.Client) error {
-		r, err := a.DeleteTopic(ctx, topic)
-		return errors.Join(err, r.Err)
-	})
+func deleteTopics(brokers []string, topics []devkafka.Topic) error {
+	var errs []error
+	for _, t := range topics {
+		errs = append(errs, administer(context.Background(), brokers, "delete topic "+t.Name, func(ctx context.Context, a *kadm.Client) error {
+			r, err := a.DeleteTopic(ctx, t.Name)
+			return errors.Join(err, r.Err)
+		}))
+	}
+	return errors.Join(errs...)
 }
 
 // administer calls f with a client of the user's cluster. An error says what was tried, and where.
