@@ -3,7 +3,6 @@ package batch
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 
@@ -54,27 +53,7 @@ func TestForeignKeys(t *testing.T) {
 	}
 }
 
-// The README's table is this one. UPDATE_README=1 go test writes it.
-func TestReadmeForeignKeys(t *testing.T) {
-	const file, from, to = "../README.md", "<!-- other names: begin -->\n", "<!-- other names: end -->\n"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), from)
-	table, after, ok2 := strings.Cut(rest, to)
-	if !ok || !ok2 {
-		t.Fatal("the README has no place for the table of other names")
-	}
-	if want := compatMarkdown(); table != want {
-		if os.Getenv("UPDATE_README") == "" {
-			t.Fatal("the README's table of other names is not current: run UPDATE_README=1 go test ./plugins/out_kafka_batch/batch -run Readme")
-		}
-		if err := os.WriteFile(file, []byte(before+from+want+to+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
+func TestReadmeForeignKeys(t *testing.T) { checkReadme(t, "other names", compatMarkdown()) }
 
 // What a key becomes.
 func TestForeignSettings(t *testing.T) {

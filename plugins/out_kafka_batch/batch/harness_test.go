@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -321,4 +322,28 @@ func largeEvent(name string, size int) []byte { return largeText(name, strings.R
 
 func largeText(name, text string) []byte {
 	return chunk.AppendEvent(nil, 1700000000, 0, nil, pairs("chunk", name, "n", 0, "text", text), true)
+}
+
+// checkReadme holds a table of the README to what the code says; UPDATE_README=1 go test writes it.
+func checkReadme(t *testing.T, name, want string) {
+	t.Helper()
+	const file = "../README.md"
+	from, to := "<!-- "+name+": begin -->\n", "<!-- "+name+": end -->\n"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), from)
+	table, after, ok2 := strings.Cut(rest, to)
+	switch {
+	case !ok || !ok2:
+		t.Fatalf("the README has no place for the table of %s", name)
+	case table == want:
+	case os.Getenv("UPDATE_README") == "":
+		t.Fatalf("the README's table of %s is not current: run UPDATE_README=1 go test ./plugins/out_kafka_batch/batch -run Readme", name)
+	default:
+		if err := os.WriteFile(file, []byte(before+from+want+to+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -59,18 +58,7 @@ func law(t *testing.T, page string) {
 	}
 }
 
-// The README's table is that of the code. UPDATE_README=1 go test writes it.
 func TestReadmeMetrics(t *testing.T) {
-	const file, from, to = "../README.md", "<!-- metrics: begin -->\n", "<!-- metrics: end -->\n"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), from)
-	table, after, ok2 := strings.Cut(rest, to)
-	if !ok || !ok2 {
-		t.Fatal("the README has no place for the table of metrics")
-	}
 	o, _ := output(t, []string{hostPort(1)}, "listen", "127.0.0.1:0")
 	o.stats.answer(0) // of whose metric there is none before the first
 	_, page := getPage(t, o, "/metrics")
@@ -91,14 +79,7 @@ func TestReadmeMetrics(t *testing.T) {
 		}
 		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", name, strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp())
 	}
-	if table != want.String() {
-		if os.Getenv("UPDATE_README") == "" {
-			t.Fatal("the README's table of metrics is not current: run UPDATE_README=1 go test ./plugins/out_kafka_batch/batch -run Readme")
-		}
-		if err := os.WriteFile(file, []byte(before+from+want.String()+to+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	checkReadme(t, "metrics", want.String())
 }
 
 // Every scrape holds the conservation law, whatever happens meanwhile.

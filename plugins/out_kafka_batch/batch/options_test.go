@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,27 +12,7 @@ func TestOptionsTable(t *testing.T) {
 	}
 }
 
-// The README's table is this one. UPDATE_README=1 go test writes it.
-func TestReadmeTable(t *testing.T) {
-	const file, from, to = "../README.md", "<!-- options: begin -->\n", "<!-- options: end -->\n"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), from)
-	table, after, ok2 := strings.Cut(rest, to)
-	if !ok || !ok2 {
-		t.Fatal("the README has no place for the option table")
-	}
-	if want := Options.Markdown(); table != want {
-		if os.Getenv("UPDATE_README") == "" {
-			t.Fatal("the README's option table is not current: run UPDATE_README=1 go test ./plugins/out_kafka_batch/batch -run Readme")
-		}
-		if err := os.WriteFile(file, []byte(before+from+want+to+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
+func TestReadmeOptions(t *testing.T) { checkReadme(t, "options", Options.Markdown()) }
 
 func TestParseConfig(t *testing.T) {
 	c := testConfig(t)
