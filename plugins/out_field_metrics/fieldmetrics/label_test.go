@@ -19,7 +19,10 @@ func TestLabelValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(appendLabelValue([]byte("before"), v)); got != "before"+want {
+		fields := record.NewFinder(path(t, "x"))
+		fields.Reset(append(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "x"), v...))
+		key, ok := appendKey([]byte("before"), []labelReader{{max: maxLabelValue}}, fields, &scratch{known: make([]map[string]string, 1)})
+		if got := string(key); got != "before"+want || !ok {
 			t.Errorf("%v: %q, want %q", value, got[6:], want)
 		}
 	}
@@ -52,19 +55,13 @@ func FuzzKey(f *testing.F) {
 	f.Add("\xff", "", "", "\xff")
 	f.Add(strings.Repeat("x", maxLabelValue+1), "y", "\xc3", "€")
 	f.Fuzz(func(t *testing.T, a1, a2, b1, b2 string) {
-		x, err := record.ParsePath("x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		y, err := record.ParsePath("y")
-		if err != nil {
-			t.Fatal(err)
-		}
-		fields := record.NewFinder(x, y)
+		fields := record.NewFinder(path(t, "x"), path(t, "y"))
 		key := func(v1, v2 string) ([]string, string) {
 			fields.Reset(rec("x", v1, "y", v2))
-			k := string(appendKey(nil, fields, 0, 2))
-			values := splitKey(k, 2)
+			both := []labelReader{{path: 0, max: maxLabelValue}, {path: 1, max: maxLabelValue}}
+			key, _ := appendKey(nil, both, fields, &scratch{known: make([]map[string]string, 2)})
+			k := string(key)
+			values := strings.Split(k, string([]byte{separator}))
 			if len(values) != 2 {
 				t.Fatalf("%q, %q: %d values in %q", v1, v2, len(values), k)
 			}

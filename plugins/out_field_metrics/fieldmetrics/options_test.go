@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -63,7 +64,7 @@ func TestREADMESections(t *testing.T) {
 				break
 			}
 			key = strings.ToLower(key)
-			if !slices.Contains(host, key) && !slices.ContainsFunc(options, func(o option.Option) bool { return o.Name == key }) {
+			if !slices.Contains(host, key) && !slices.ContainsFunc(options, func(o option.Option) bool { return o.Name == key || slices.Contains(o.Aliases, key) }) {
 				t.Errorf("no such option: %s", key)
 			}
 			s[key] = strings.TrimSpace(value)
@@ -83,13 +84,15 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{Listen: "127.0.0.1:2021", Rule: ruleConfig{Name: "m_total", Kind: counter, Help: "Number of records.", MaxSeries: 10000}}
+	want := instanceConfig{Listen: "127.0.0.1:2021", TraceField: path(t, "trace_id"), SpanField: path(t, "span_id"),
+		ExemplarInterval: time.Second, Rules: []ruleConfig{{Name: "m_total", Kind: counter, Help: "Number of records.",
+			NativeFactor: 1.1, NativeMax: 160, MaxSeries: 10000, Exemplars: true, Origin: "this section"}}}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v\nwant %+v", c, want)
 	}
 	c, _, err = parseConfig(settings{"metric_name": "m", "metric_type": "histogram", "field": "v"}.get)
-	if err != nil || !slices.Equal(c.Rule.Buckets, prometheus.DefBuckets) {
-		t.Errorf("buckets %v, %v; want those of Prometheus, %v", c.Rule.Buckets, err, prometheus.DefBuckets)
+	if err != nil || !slices.Equal(c.Rules[0].Buckets, prometheus.DefBuckets) {
+		t.Errorf("buckets %v, %v; want those of Prometheus, %v", c.Rules[0].Buckets, err, prometheus.DefBuckets)
 	}
 }
 
@@ -102,7 +105,7 @@ func TestLabelFields(t *testing.T) {
 			return
 		}
 		var got []string
-		for _, l := range c.Rule.Labels {
+		for _, l := range c.Rules[0].Labels {
 			got = append(got, l.Name+" "+l.Path.String())
 		}
 		if !slices.Equal(got, want) {
@@ -155,37 +158,37 @@ func TestInvalidOptions(t *testing.T) {
 	f(settings{"listen": "http://127.0.0.1:2021"}, "host:port")
 	f(settings{"listen": "203.0.113.7:0"}, "option listen", "203.0.113.7:0", "no interface of this machine")
 	f(settings{"web_config_file": missing}, `web_config_file: "`+missing, "no such file")
-	f(settings{"metric_name": ""}, "metric_name is missing", "log_records_total")
+	f(settings{"metric_name": ""}, "option metric_name", "is missing", "log_records_total")
 	f(settings{"metric_name": "1st"}, `metric_name: "1st"`, "digit", "http_requests_total")
 	f(settings{"metric_name": "log.records"}, `metric_name: "log.records"`, "letters, digits, _ and :")
 	f(settings{"metric_name": "größe"}, `metric_name: "größe"`, "letters, digits, _ and :")
 	f(settings{"metric_name": "field_metrics_x"}, "the plugin's own")
-	f(settings{"metric_type": "summary"}, `metric_type: "summary"`, "counter, gauge, histogram")
+	f(settings{"metric_type": "summary"}, `metric_type: "summary"`, "counter, gauge, histogram, native_histogram")
 	f(settings{"metric_help": "\xff"}, "metric_help", "UTF-8")
-	f(settings{"field": ""}, "option field", "histogram needs", "field $http.duration_ms")
-	f(settings{"field": "", "metric_type": "gauge"}, "option field", "gauge needs")
+	f(settings{"field": ""}, "option value_field", "histogram needs", "$http.duration_ms")
+	f(settings{"field": "", "metric_type": "gauge"}, "option value_field", "gauge needs")
 	f(settings{"field": "$a["}, `field: "$a["`, "not closed")
 	f(settings{"label_fields": "a..b"}, `"a..b" is neither a path nor name=path`, "examples: status, $.http.status")
-	f(settings{"label_fields": "1a=b"}, `label "1a"`, "not begin with a digit", "label_fields status=$http.status")
+	f(settings{"label_fields": "1a=b"}, `label "1a"`, "not begin with a digit", "for example: status")
 	f(settings{"label_fields": "a:b=c"}, `label "a:b"`, "letters, digits and _")
 	f(settings{"label_fields": "=b"}, `label ""`, "letters, digits and _")
 	f(settings{"label_fields": "__name__=b"}, `label "__name__"`, "Prometheus' own")
 	f(settings{"label_fields": "le"}, `label "le"`, "of its own")
 	f(settings{"label_fields": "a.b,a_b"}, `label "a_b" is there twice`)
 	f(settings{"label_fields": "$['äö']"}, "no name can be made", "status=$['äö']")
-	f(settings{"labels": "level"}, `labels: "level"`, "name=value", "cluster=eu1,tier=web")
+	f(settings{"labels": "level"}, `labels: "level"`, "name=value", "cluster=eu1,app=$TAG[1]")
 	f(settings{"labels": "a-b=c"}, "option labels", `label "a-b"`)
 	f(settings{"labels": "le=1"}, `label "le"`)
 	f(settings{"labels": "a=\xff"}, "option labels", "UTF-8")
 	f(settings{"labels": "a=1", "label_fields": "a"}, "option labels", `label "a" is there twice`)
-	f(settings{"buckets": "1,x"}, `buckets: "1,x"`, `"x" is not a finite number`, "buckets 1,10,100,1000")
+	f(settings{"buckets": "1,x"}, `buckets: "1,x"`, `"x" is not a finite number`, "ascending numbers (1,10,100)", "linear(start,width,n)", "milliseconds")
 	f(settings{"buckets": "1,+Inf"}, `"+Inf" is not a finite number`)
 	f(settings{"buckets": "1,NaN"}, `"NaN" is not a finite number`)
 	f(settings{"buckets": "1,5,5"}, "5 does not come after 5", "ascending")
 	f(settings{"buckets": "10,1"}, "1 does not come after 10")
-	f(settings{"buckets": ","}, "there is no number in it")
+	f(settings{"buckets": ","}, `"" is not a finite number`)
 	f(settings{"buckets": strings.Repeat("1,", maxBuckets) + "1"}, "201 are more than the 200")
-	f(settings{"buckets": "1", "metric_type": "counter"}, "only a histogram has buckets", "metric_type is counter")
+	f(settings{"buckets": "1", "metric_type": "counter"}, "only a histogram has buckets", "this is a counter")
 	f(settings{"max_series": "0"}, `max_series: "0"`, "from 1 to 10000000")
 	f(settings{"max_series": "many"}, `max_series: "many"`, "whole number")
 }
@@ -199,7 +202,7 @@ func TestAllErrorsAtOnce(t *testing.T) {
 		t.Fatal("no error")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	for _, name := range []string{"listen", "metric_name", "field", "label_fields", "labels", "max_series"} {
+	for _, name := range []string{"listen", "metric_name", "value_field", "label_fields", "labels", "max_series"} {
 		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "option "+name) }) {
 			t.Errorf("no line about %s in:\n%v", name, err)
 		}
@@ -212,7 +215,7 @@ func TestAllErrorsAtOnce(t *testing.T) {
 // le is a name like any other where the metric is no histogram.
 func TestLabelNamesByType(t *testing.T) {
 	c, _, err := parseConfig(settings{"metric_name": "m_total", "label_fields": "le"}.get)
-	if err != nil || c.Rule.Labels[0].Name != "le" {
-		t.Errorf("%+v %v", c.Rule.Labels, err)
+	if err != nil || c.Rules[0].Labels[0].Name != "le" {
+		t.Errorf("%+v %v", c.Rules[0].Labels, err)
 	}
 }
