@@ -60,7 +60,7 @@ func parseBuckets(text string) ([]float64, error) {
 	}
 	switch {
 	case n < 1 || n > maxBuckets:
-		return nil, fmt.Errorf("the number of buckets must be from 1 to %d, not %d", maxBuckets, n)
+		return nil, fmt.Errorf("the number of buckets must be from 1 to %d, not %d, for example: linear(0,10,5)", maxBuckets, n)
 	case name == "linear" && step <= 0:
 		return nil, fmt.Errorf("the width of linear buckets must be above 0, for example: linear(0,10,5)")
 	case name == "exponential" && (step <= 1 || start <= 0):

@@ -153,9 +153,9 @@ func (f *metricsFile) follow(n *yaml.Node) *yaml.Node {
 func (f *metricsFile) pairs(n *yaml.Node, path string, allowed keys) (list []pair) {
 	n = f.follow(n)
 	if n.Kind != yaml.MappingNode {
-		what := "key: value lines"
+		what := "keys and values" + exampleOf(path)
 		if allowed != nil {
-			what += " of " + allowed.names()
+			what = "keys out of these: " + allowed.names()
 		}
 		f.fail(n.Line, "%smust have %s", dotted(path, ""), what)
 		return nil
@@ -202,7 +202,7 @@ func (f *metricsFile) pairs(n *yaml.Node, path string, allowed keys) (list []pai
 func (f *metricsFile) items(n *yaml.Node, path string) (list []*yaml.Node) {
 	n = f.follow(n)
 	if n.Kind != yaml.SequenceNode {
-		f.fail(n.Line, "%smust be a list", dotted(path, ""))
+		f.fail(n.Line, "%smust be a list%s", dotted(path, ""), exampleOf(path))
 		return nil
 	}
 	if len(n.Content) > maxItems {
@@ -222,7 +222,7 @@ func (f *metricsFile) items(n *yaml.Node, path string) (list []*yaml.Node) {
 func (f *metricsFile) scalar(n *yaml.Node, path string) (string, bool) {
 	n = f.follow(n)
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		f.fail(n.Line, "%smust be a single value", dotted(path, ""))
+		f.fail(n.Line, "%smust be a single value%s", dotted(path, ""), exampleOf(path))
 		return "", false
 	}
 	return n.Value, true
@@ -237,4 +237,25 @@ func dotted(path, key string) string {
 		return ""
 	}
 	return path + ": "
+}
+
+var indexes = regexp.MustCompile(`\[\d+\]`)
+
+// exampleOf is an example of the key at a place, as errors end with it; "" where there is none.
+func exampleOf(path string) string {
+	path = indexes.ReplaceAllString(path, "")
+	list := metricKeys
+	switch {
+	case strings.Contains(path, ".where."):
+		list = conditionKeys
+	case strings.Contains(path, ".labels."):
+		list = labelKeys
+	}
+	if example := list.example(path[strings.LastIndexByte(path, '.')+1:]); example != "" {
+		return "; example: " + example
+	}
+	if path == "metrics" {
+		return "; " + fileExample
+	}
+	return ""
 }

@@ -128,7 +128,7 @@ func (f *metricsFile) onOff(n *yaml.Node, path string) bool {
 	case "off", "false", "no":
 		return false
 	}
-	f.fail(n.Line, "%s%q is not on or off", dotted(path, ""), text)
+	f.fail(n.Line, "%s%q is not on or off%s", dotted(path, ""), text, exampleOf(path))
 	return false
 }
 
@@ -143,7 +143,7 @@ func (f *metricsFile) label(name string, n *yaml.Node, path string) label {
 		}
 		return l
 	}
-	given := map[string]bool{}
+	given, before := map[string]bool{}, len(f.errs)
 	for _, p := range f.pairs(n, path, labelKeys) {
 		given[p.key] = true
 		at := path + "." + p.key
@@ -183,7 +183,7 @@ func (f *metricsFile) label(name string, n *yaml.Node, path string) label {
 		}
 	}
 	switch {
-	case n.Kind != yaml.MappingNode: // has been said
+	case len(f.errs) > before: // one is enough
 	case given["field"] == given["value"]:
 		f.fail(n.Line, "%smust have either field or value, for example: {field: $http.status} or {value: $TAG[1]}", dotted(path, ""))
 	case given["default"] && given["missing"] && l.Missing != missingDefault:

@@ -31,6 +31,7 @@ func (f *metricsFile) conditions(n *yaml.Node, path string, depth int) (list []c
 // condition reads one mapping: the comparisons of a field, or conditions joined by and, or. What it returns holds as a
 // whole.
 func (f *metricsFile) condition(n *yaml.Node, path string, depth int) (list []condition) {
+	before := len(f.errs)
 	pairs := f.pairs(n, path, conditionKeys)
 	if len(pairs) == 0 {
 		if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
@@ -67,12 +68,13 @@ func (f *metricsFile) condition(n *yaml.Node, path string, depth int) (list []co
 		}
 	}
 	switch {
+	case len(f.errs) > before: // one is enough
 	case compared && !named:
 		f.fail(n.Line, "%sfield is missing: which one is compared? example: {field: status, gte: 500}", dotted(path, ""))
 	case named && !compared:
 		f.fail(n.Line, "%sthe field is compared with nothing; example: {field: status, gte: 500}", dotted(path, ""))
 	case joined && named:
-		f.fail(n.Line, "%sfield and %s do not go together; put the comparison into the list", dotted(path, ""), "and, or")
+		f.fail(n.Line, "%sfield does not go together with and, or; put the comparison into the list, for example: or: [{field: a, eq: 1}]", dotted(path, ""))
 	}
 	for i := range list {
 		list[i].Field = field
@@ -124,7 +126,7 @@ func (f *metricsFile) operand(n *yaml.Node, path string) (operand, bool) {
 	if n.Tag == "!!int" || n.Tag == "!!float" {
 		var number float64
 		if err := n.Decode(&number); err != nil || number != number {
-			f.fail(n.Line, "%s%q is not a finite number", dotted(path, ""), text)
+			f.fail(n.Line, "%s%q is not a finite number%s", dotted(path, ""), text, exampleOf(path))
 			return o, false
 		}
 		o.number, o.isNum = number, true
