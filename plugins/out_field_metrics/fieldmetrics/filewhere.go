@@ -79,6 +79,9 @@ func (f *metricsFile) condition(n *yaml.Node, path string, depth int) (list []co
 	for i := range list {
 		list[i].Field = field
 	}
+	if len(list) > 1 {
+		return []condition{{Op: opAnd, List: list}} // one element, also inside or
+	}
 	return list
 }
 

@@ -36,7 +36,7 @@ var metricKeys = keys{
 // labelKeys are those of one label.
 var labelKeys = keys{
 	{"field", "path", "–", "Field with the value. A label has this or `value`.", "$http.status"},
-	{"value", "text", "–", "A text that is the same for every record but for `$TAG` and `$TAG[n]`, the tag and its parts between dots, from 0. `$$` is a dollar sign.", "app-$TAG[1]"},
+	{"value", "text", "–", "A text that is the same for every record but for `$TAG` and `$TAG[n]`, the tag and its parts between dots, from 0. `$$` is a dollar sign.", "\"app-$TAG[1]\""},
 	{"values", "mapping", "–", "Other values by regular expression, which matches the whole value. The first one that does counts; what matches none stays.", "{\"5..\": \"5xx\"}"},
 	{"max_length", "number", "1024", "Bytes that are kept of a value, up to the border of a character.", "64"},
 	{"missing", "empty, default, skip", "empty, or default where one is set", "What it means that a record lacks the field: an empty label, the default, or that the record does not count.", "skip"},
@@ -54,8 +54,8 @@ var conditionKeys = keys{
 	{"lte", "number", "–", "At most.", "599"},
 	{"in", "list", "–", "Equal to one of them.", "[error, fatal]"},
 	{"not_in", "list", "–", "Equal to none of them, or missing.", "[200, 204]"},
-	{"regex", "regular expression", "–", "Somewhere in the value's text there is a match.", "time.?out"},
-	{"not_regex", "regular expression", "–", "There is none, or the field is missing.", "^/healthz"},
+	{"regex", "regular expression", "–", "Somewhere in the value's text there is a match.", "\"time.?out\""},
+	{"not_regex", "regular expression", "–", "There is none, or the field is missing.", "\"^/healthz\""},
 	{"exists", "on/off", "–", "The record has the field and it is not nil, or lacks it.", "on"},
 	{"and", "list of conditions", "–", "All of them hold. In place of `field`.", "[{field: a, exists: on}, {field: b, eq: 1}]"},
 	{"or", "list of conditions", "–", "One of them holds. In place of `field`.", "[{field: a, exists: on}, {field: b, eq: 1}]"},
