@@ -167,13 +167,12 @@ func sectionRule(v *option.Values) ruleConfig {
 	}
 	d.Name = v.Text("metric_name")
 	for _, prefix := range []string{"metric_subsystem", "metric_namespace"} {
-		if text := v.Text(prefix); text != "" {
-			if d.Name != "" {
-				d.Name = text + "_" + d.Name
-			}
-			if !isName(text, false) {
-				v.Fail(prefix, "must be letters, digits and _, and not begin with a digit, for example: %s shop", prefix)
-			}
+		switch text := v.Text(prefix); {
+		case text == "":
+		case !isName(text, false):
+			v.Fail(prefix, "must be letters, digits and _, and not begin with a digit, for example: %s shop", prefix)
+		case d.Name != "":
+			d.Name = text + "_" + d.Name
 		}
 	}
 	d.Kind = kind(slices.Index(kindNames, v.Text("metric_mode")))
