@@ -3,6 +3,8 @@ package fieldmetrics
 import (
 	"fmt"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // benchRecord is what an application logs: 11 fields, one of them a map.
@@ -47,4 +49,64 @@ func BenchmarkFlush(b *testing.B) {
 	run("series=1", 1, perUser)
 	run("series=10000", 10_000, perUser)
 	run("series=100000", 100_000, perUser)
+	perUserHistogram := settings{"metric_type": "histogram", "field": "duration_ms", "label_fields": "user", "buckets": "1,5,10,25,50,100,250,500,1000"}
+	run("histogram/series=1", 1, perUserHistogram)
+	run("histogram/series=100000", 100_000, perUserHistogram)
+	run("native", 1, settings{"metric_type": "native_histogram", "field": "duration_ms"})
+	run("condition", 1, settings{"regex": "level ^(INFO|WARN)$"})
+	run("unit", 1, settings{"field": "duration_ms", "unit": "s", "number_unit": "ms"})
+}
+
+// BenchmarkTable is what one update of a histogram costs in the table alone, against client_golang's vector.
+func BenchmarkTable(b *testing.B) {
+	bounds := presets["milliseconds"]
+	for _, n := range []int{1, 100_000} {
+		var keys []string
+		for i := range n {
+			keys = append(keys, fmt.Sprintf("user-%d", i*7919%n))
+		}
+		b.Run(fmt.Sprintf("table/series=%d", n), func(b *testing.B) {
+			r := &rule{ruleConfig: ruleConfig{Kind: histogram}, buckets: bounds, table: newTable(n, len(bounds), nil)}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				key := []byte(keys[i%n])
+				i++
+				p := point{value: 12, size: int32(len(key)), tag: tagOf(key)}
+				s := r.table.find(p.tag, key)
+				if s == nil {
+					s = r.table.add(p.tag, key, 0)
+				}
+				r.update(s, &p, key, 0)
+			}
+		})
+		b.Run(fmt.Sprintf("client_golang/series=%d", n), func(b *testing.B) {
+			v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "h", Buckets: bounds}, []string{"user"})
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				v.WithLabelValues(keys[i%n]).Observe(12)
+				i++
+			}
+		})
+	}
+}
+
+// BenchmarkGather is what a scrape costs before it is written, per series.
+func BenchmarkGather(b *testing.B) {
+	const series = 100_000
+	p := start(b, settings{"metric_name": "m_total", "label_field": "user,level", "max_series": "1000000", "listen": "off"})
+	for at := 0; at < series; at += 1000 {
+		var records [][]byte
+		for i := range 1000 {
+			records = append(records, benchRecord(at+i))
+		}
+		flushed(b, p, events(records...))
+	}
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += series {
+		if _, err := p.registry.Gather(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
