@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"compress/gzip"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -100,6 +101,55 @@ func TestPaths(t *testing.T) {
 	f("GET", "/", 404, "")
 	f("GET", "/metrics/", 404, "")
 	f("GET", "/debug/pprof/", 404, "") // what other packages put into the default mux is not served
+}
+
+// A scraper gets the form that it asks for: text, OpenMetrics, which alone of the two has exemplars, or protobuf; with
+// gzip where it takes that.
+func TestForms(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "a_total", Help: "A counter."})
+	registry.MustRegister(c)
+	c.(prometheus.ExemplarAdder).AddWithExemplar(1, prometheus.Labels{"trace_id": "abc"})
+	l := opened(t, Config{Address: free, Owner: "a", Metrics: registry, Names: []string{"a_total"}})
+	f := func(accept, encoding, wantType, want string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+l.Addr()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", accept)
+		r.Header.Set("Accept-Encoding", encoding)
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body := io.Reader(resp.Body)
+		if got := resp.Header.Get("Content-Encoding"); got != encoding && encoding != "identity" {
+			t.Errorf("%s: the encoding is %q, want %q", accept, got, encoding)
+		}
+		if encoding == "gzip" {
+			if body, err = gzip.NewReader(body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, err := io.ReadAll(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, wantType) || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %s\n%q", accept, got, b)
+		}
+		if hasExemplar := strings.Contains(string(b), "abc"); hasExemplar == (wantType == "text/plain") {
+			t.Errorf("%s: exemplars: %v", accept, hasExemplar)
+		}
+	}
+	for _, encoding := range []string{"gzip", "identity"} {
+		f("", encoding, "text/plain", "a_total 1\n")
+		f("text/plain;version=0.0.4", encoding, "text/plain", "a_total 1\n")
+		f("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", encoding, "application/openmetrics-text", "# EOF\n")
+		f("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", encoding, "application/vnd.google.protobuf", "a_total")
+	}
 }
 
 func TestShared(t *testing.T) {

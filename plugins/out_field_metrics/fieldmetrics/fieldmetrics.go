@@ -64,36 +64,16 @@ func New(log *slog.Logger, get option.Getter) (*Plugin, error) {
 		return nil, err
 	}
 	log.Info("options: " + values.Describe())
-	p := &Plugin{report: report{log: log}, registry: prometheus.NewRegistry(), stop: make(chan struct{}), swept: make(chan struct{})}
-	var paths pathList
-	var names, unusual []string
-	for i := range c.Rules {
-		r := newRule(c.Rules[i], &c, &paths)
-		for _, collector := range append(r.own.collectors, r) {
-			if err := p.registry.Register(collector); err != nil {
-				return nil, fmt.Errorf("metric %s: %w", r.Name, err)
-			}
-		}
-		r.initialize(time.Now().UnixNano())
-		p.rules = append(p.rules, r)
-		names = append(names, r.exposedNames()...)
-		if r.Kind == counter && !strings.HasSuffix(r.Name, "_total") {
-			unusual = append(unusual, r.Name)
-		}
+	p, err := newPlugin(log, &c)
+	if err != nil {
+		return nil, err
 	}
-	if len(unusual) > 0 {
-		log.Warn("the name of a counter should end in _total, for OpenMetrics knows it as a counter only then", "metrics", strings.Join(unusual, ","))
-	}
-	p.pool.New = func() any {
-		return &flush{fields: record.NewFinder(paths.paths...), stages: make([]stage, len(p.rules))}
-	}
-
 	p.listener, err = listen.Open(listen.Config{
 		Address:       c.Listen,
 		WebConfigFile: c.WebConfigFile,
 		Owner:         "field_metrics " + values.Describe(),
 		Metrics:       p.registry,
-		Names:         names,
+		Names:         p.names(),
 		Log:           log,
 	})
 	if err != nil {
@@ -117,6 +97,41 @@ func New(log *slog.Logger, get option.Getter) (*Plugin, error) {
 		log.Info("serving /metrics", "address", address, "metrics", len(p.rules))
 	}
 	return p, nil
+}
+
+// newPlugin makes the rules of an instance that does not serve them yet.
+func newPlugin(log *slog.Logger, c *instanceConfig) (*Plugin, error) {
+	p := &Plugin{report: report{log: log}, registry: prometheus.NewRegistry(), stop: make(chan struct{}), swept: make(chan struct{})}
+	var paths pathList
+	var unusual []string
+	for i := range c.Rules {
+		r := newRule(c.Rules[i], c, &paths)
+		for _, collector := range append(r.own.collectors, r) {
+			if err := p.registry.Register(collector); err != nil {
+				return nil, fmt.Errorf("metric %s: %w", r.Name, err)
+			}
+		}
+		r.initialize(time.Now().UnixNano())
+		p.rules = append(p.rules, r)
+		if r.Kind == counter && !strings.HasSuffix(r.Name, "_total") {
+			unusual = append(unusual, r.Name)
+		}
+	}
+	if len(unusual) > 0 {
+		log.Warn("the name of a counter should end in _total, for OpenMetrics knows it as a counter only then", "metrics", strings.Join(unusual, ","))
+	}
+	p.pool.New = func() any {
+		return &flush{fields: record.NewFinder(paths.paths...), stages: make([]stage, len(p.rules))}
+	}
+	return p, nil
+}
+
+// names are those under which the metrics are shown.
+func (p *Plugin) names() (names []string) {
+	for _, r := range p.rules {
+		names = append(names, r.exposedNames()...)
+	}
+	return names
 }
 
 // inherit takes over what an instance before this one has counted under the same metrics at the same address. Where the
@@ -169,6 +184,11 @@ type flush struct {
 
 // Flush counts a chunk, whole or, where it panics, not at all. data is not kept. The error is always nil.
 func (p *Plugin) Flush(data []byte, tag string, _ bool) error {
+	p.count(data, tag)
+	return nil
+}
+
+func (p *Plugin) count(data []byte, tag string) {
 	f := p.pool.Get().(*flush)
 	// A flush that panics is not put back: it may hold half a chunk.
 	hash := chunkHash(data, tag)
@@ -192,7 +212,6 @@ func (p *Plugin) Flush(data []byte, tag string, _ bool) error {
 	}
 	p.counted.add(hash)
 	p.pool.Put(f)
-	return nil
 }
 
 // walk stages a chunk under every rule.

@@ -397,6 +397,22 @@ func TestFlushDoesNotAllocate(t *testing.T) {
 	f(settings{"metric_name": "m", "metric_type": "gauge", "label_fields": labels, "field": "v"}, record(1), record(nil))
 	f(settings{"metric_name": "m", "metric_type": "histogram", "label_fields": labels, "field": "v"}, record(1), record(2.5))
 	f(settings{"metric_name": "m", "label_fields": "v", "max_series": "1"}, record(1), record(2))
+	f(settings{"metric_name": "m", "metric_mode": "native_histogram", "value_field": "v"}, record(1), record(2.5), record(-3))
+	f(settings{"metric_name": "m", "value_field": "v", "unit": "s", "number_unit": "ms"}, record(1), record("12ms"), record("PT1.5S"), record("1,234"), record("1 parsec"))
+	f(settings{"metric_name": "m", "regex": "level ^in", "exclude": "v ^[0-9]$"}, record(1), record(25), record("x"))
+	f(settings{"metric_name": "m", "labels": "tag=$TAG,part=x-$TAG[0],none=$TAG[7]", "label_field": "level"}, record(1))
+	// An exemplar at a time, and its memory is there.
+	f(settings{"metric_name": "m", "metric_mode": "histogram", "value_field": "v", "exemplar_interval": "0"},
+		rec("v", 1, "trace_id", trace, "span_id", span), rec("v", 100, "trace_id", trace))
+	file := t.TempDir() + "/metrics.yaml"
+	write(t, file, `
+metrics:
+  - name: a_total
+    labels: {class: {field: $http.status, values: {"5..": 5xx, "2..": 2xx}}, user: {field: user, default: none}}
+    where: {or: [{field: v, in: [1, 2, x]}, {field: $http.status, gte: 500}, {field: level, not_regex: ^x}]}
+  - {name: b, type: gauge, value: v, action: sub}
+`)
+	f(settings{"metrics_file": file}, record(1), record("x"))
 }
 
 // Two instances at one address: one page with both, and both own metrics on it.

@@ -1,6 +1,7 @@
 package fieldmetrics
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,4 +46,47 @@ func TestInvalidFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever is in a file, reading it ends soon, and either way is complete: metrics that a start can use, or errors that
+// say where.
+func FuzzReadMetrics(f *testing.F) {
+	for _, glob := range []string{"testdata/invalid/*.yaml", "testdata/golden/*/metrics.yaml", "../../../conf/metrics.yaml"} {
+		files, err := filepath.Glob(glob)
+		if err != nil || len(files) == 0 {
+			f.Fatalf("%s: %v", glob, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(b))
+		}
+	}
+	f.Fuzz(func(t *testing.T, content string) {
+		file := filepath.Join(t.TempDir(), "metrics.yaml")
+		write(t, file, content)
+		rules, err := readMetrics(file)
+		if err != nil {
+			if rules != nil || !strings.HasPrefix(err.Error(), file+":") {
+				t.Errorf("%d metrics, and: %v", len(rules), err)
+			}
+			return
+		}
+		for i := range rules {
+			if rules[i].MaxSeries > 10_000 { // the table is allocated as it grows, the initial series are not many
+				rules[i].MaxSeries = 10_000
+			}
+		}
+		p, err := newPlugin(slog.New(slog.DiscardHandler), &instanceConfig{Rules: rules, TraceField: path(t, "trace_id"), SpanField: path(t, "span_id")})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, content)
+		}
+		data := events(rec("level", "info", "status", 503, "v", "12ms", "trace_id", trace), rec("status", "x"))
+		p.count(data, "app.web")
+		if _, err := p.registry.Gather(); err != nil {
+			t.Fatalf("%v\n%s", err, content)
+		}
+	})
 }
