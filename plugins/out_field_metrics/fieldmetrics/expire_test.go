@@ -90,7 +90,7 @@ func TestExpiryMakesRoom(t *testing.T) {
 // at the end, is everything.
 func TestExpiryLosesNothing(t *testing.T) {
 	p := start(t, settings{"metric_name": "m_total", "label_field": "l", "listen": "off"})
-	const workers, chunks, each = 4, 200, 20
+	const workers, chunks, each = 4, 40, 2 * showAtOnce // series: they are shown in several goes
 	var flushes, others sync.WaitGroup
 	stop := make(chan struct{})
 	gone := 0.0

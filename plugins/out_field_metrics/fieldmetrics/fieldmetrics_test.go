@@ -399,7 +399,9 @@ func TestFlushDoesNotAllocate(t *testing.T) {
 	f(settings{"metric_name": "m", "label_fields": "v", "max_series": "1"}, record(1), record(2))
 	f(settings{"metric_name": "m", "metric_mode": "native_histogram", "value_field": "v"}, record(1), record(2.5), record(-3))
 	f(settings{"metric_name": "m", "value_field": "v", "unit": "s", "number_unit": "ms"}, record(1), record("12ms"), record("PT1.5S"), record("1,234"), record("1 parsec"))
-	f(settings{"metric_name": "m", "regex": "level ^in", "exclude": "v ^[0-9]$"}, record(1), record(25), record("x"))
+	if !raceDetector { // it empties the pool in which regular expressions have their memory
+		f(settings{"metric_name": "m", "regex": "level ^in", "exclude": "v ^[0-9]$"}, record(1), record(25), record("x"))
+	}
 	f(settings{"metric_name": "m", "labels": "tag=$TAG,part=x-$TAG[0],none=$TAG[7]", "label_field": "level"}, record(1))
 	// An exemplar at a time, and its memory is there.
 	f(settings{"metric_name": "m", "metric_mode": "histogram", "value_field": "v", "exemplar_interval": "0"},
@@ -412,7 +414,9 @@ metrics:
     where: {or: [{field: v, in: [1, 2, x]}, {field: $http.status, gte: 500}, {field: level, not_regex: ^x}]}
   - {name: b, type: gauge, value: v, action: sub}
 `)
-	f(settings{"metrics_file": file}, record(1), record("x"))
+	if !raceDetector {
+		f(settings{"metrics_file": file}, record(1), record("x"))
+	}
 }
 
 // Two instances at one address: one page with both, and both own metrics on it.
