@@ -2,6 +2,7 @@ package fieldmetrics
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,7 +10,7 @@ import (
 
 // benchRecord is what an application logs: 11 fields, one of them a map.
 func benchRecord(user int, more ...any) []byte {
-	return rec(append(more,
+	return rec(append(slices.Clone(more),
 		"time", "2024-03-09T12:34:56.789012345Z", "level", "INFO", "logger", "http", "msg", "order accepted",
 		"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "user", fmt.Sprintf("u%07d", user),
 		"status", 200, "duration_ms", 12.375, "method", "POST", "path", "/api/v1/orders/8372",
@@ -19,7 +20,7 @@ func benchRecord(user int, more ...any) []byte {
 
 // BenchmarkFlush counts chunks of 1,000 records. SetBytes is the size of one record; ns/op is per record.
 func BenchmarkFlush(b *testing.B) {
-	run := func(name string, series int, s settings) {
+	run := func(name string, series int, s settings, more ...any) {
 		b.Run(name, func(b *testing.B) {
 			s["listen"], s["metric_name"], s["max_series"] = "off", "m", "1000000"
 			p := start(b, s)
@@ -28,9 +29,9 @@ func BenchmarkFlush(b *testing.B) {
 			for at := 0; at < max(series, each); at += each {
 				var records, mixed [][]byte
 				for i := range each {
-					records = append(records, benchRecord((at+i)%series))
+					records = append(records, benchRecord((at+i)%series, more...))
 					// In another order than that in which the series were made: memory that is read in its order costs little.
-					mixed = append(mixed, benchRecord((at+i)*7919%series))
+					mixed = append(mixed, benchRecord((at+i)*7919%series, more...))
 				}
 				flushed(b, p, events(records...))
 				chunks = append(chunks, events(mixed...))
@@ -51,6 +52,7 @@ func BenchmarkFlush(b *testing.B) {
 	run("counter", 1, settings{})
 	run("counter/labels", 1, settings{"label_fields": "level,status"})
 	run("histogram/labels", 1, histogram)
+	run("histogram/labels/exemplars", 1, histogram, "trace_id", trace, "span_id", span)
 	run("series=1", 1, perUser)
 	run("series=10000", 10_000, perUser)
 	run("series=100000", 100_000, perUser)

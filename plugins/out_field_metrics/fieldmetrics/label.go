@@ -3,6 +3,7 @@ package fieldmetrics
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 	"unsafe"
 
@@ -106,6 +107,10 @@ func appendKey(dst []byte, labels []labelReader, fields *record.Finder, s *scrat
 		} else if v, found := fields.Value(l.path); found && v.Type() != record.Nil {
 			text, isText := v.Text()
 			if !isText {
+				if n, ok := wholeNumber(v); ok && len(l.values) == 0 && l.max >= maxWhole {
+					dst = strconv.AppendInt(dst, n, 10)
+					continue
+				}
 				s.text = v.AppendText(s.text[:0])
 				text = s.text
 			}
@@ -120,6 +125,17 @@ func appendKey(dst []byte, labels []labelReader, fields *record.Finder, s *scrat
 		}
 	}
 	return dst, true
+}
+
+// maxWhole is the longest that a whole number is.
+const maxWhole = len("-9223372036854775808")
+
+// wholeNumber is the short way for what most labels are that are no text.
+func wholeNumber(v record.Value) (int64, bool) {
+	if t := v.Type(); t != record.Uint && t != record.Int {
+		return 0, false
+	}
+	return v.Int()
 }
 
 // Values are looked up by regular expressions once and then remembered: maxKnown of them, none longer than maxKnownText.

@@ -1,6 +1,7 @@
 package fieldmetrics
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,8 @@ func TestLabelValues(t *testing.T) {
 	f("", "")
 	f(200, "200")
 	f(-1, "-1")
+	f(uint64(math.MaxUint64), "18446744073709551615")
+	f(int64(math.MinInt64), "-9223372036854775808")
 	f(200.0, "200")
 	f(0.5, "0.5")
 	f(true, "true")

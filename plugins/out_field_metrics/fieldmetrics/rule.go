@@ -152,6 +152,8 @@ type stage struct {
 	damaged int
 	reason  chunk.Reason // of the last damage
 	text    scratch
+	// offered are tags of series that have been offered an exemplar by this chunk: none takes two at a time.
+	offered [256]uint32
 }
 
 // point is one value for one series.
@@ -211,11 +213,12 @@ func (r *rule) stage(s *stage, fields *record.Finder, time int64) {
 		return
 	}
 	p := point{value: value, time: time, from: from, size: int32(len(keys) - from), tag: tagOf(keys[from:])}
-	if r.trace >= 0 {
-		at := len(keys)
+	if at := &s.offered[p.tag%uint32(len(s.offered))]; r.trace >= 0 && (*at != p.tag || p.tag == 0 || r.exemplarInterval == 0) {
 		var trace int
 		s.keys, trace = appendIDs(keys, fields, r.trace, r.span)
-		p.ids, p.trace = uint16(len(s.keys)-at), uint16(trace)
+		if p.ids, p.trace = uint16(len(s.keys)-len(keys)), uint16(trace); p.ids > 0 {
+			*at = p.tag
+		}
 	}
 	s.points = append(s.points, p)
 }
