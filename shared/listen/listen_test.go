@@ -491,6 +491,45 @@ func TestTLSAndPassword(t *testing.T) {
 	f("http", "/metrics", "prometheus", "hunter2", 400)
 }
 
+// With client certificates nobody gets in without one that the configured authority has signed.
+func TestMutualTLS(t *testing.T) {
+	dir := t.TempDir()
+	pool := certificate(t, dir)
+	file := filepath.Join(dir, "web.yml")
+	text := "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := metrics(free, "a_total")
+	c.WebConfigFile = file
+	l := opened(t, c)
+	stranger := t.TempDir()
+	certificate(t, stranger)
+	f := func(folder string, want bool) {
+		t.Helper()
+		conf := &tls.Config{RootCAs: pool}
+		if folder != "" {
+			pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		}
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: conf}}
+		defer client.CloseIdleConnections()
+		resp, err := client.Get("https://" + l.Addr() + "/metrics")
+		if err == nil {
+			resp.Body.Close()
+		}
+		if (err == nil && resp.StatusCode == 200) != want {
+			t.Errorf("with the certificate of %q: %v", folder, err)
+		}
+	}
+	f("", false)
+	f(stranger, false)
+	f(dir, true)
+}
+
 func certificate(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
