@@ -94,7 +94,7 @@ func TestConditions(t *testing.T) {
 		for _, op := range []string{"eq: 1", "gt: 1", "lt: 1", "gte: 1", "lte: 1", "in: [1]", "regex: .*", `eq: ""`} {
 			f("{field: a, "+op+"}", false, fields...)
 		}
-		for _, op := range []string{"neq: 1", "not_in: [1]", "not_regex: .*"} {
+		for _, op := range []string{"neq: 1", `neq: ""`, "not_in: [1]", `not_in: [""]`, "not_regex: .*"} {
 			f("{field: a, "+op+"}", true, fields...)
 		}
 	}

@@ -2,7 +2,9 @@ package fieldmetrics
 
 import (
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -50,6 +52,27 @@ func TestLabelValues(t *testing.T) {
 	f(strings.Repeat("€", maxLabelValue), strings.Repeat("€", maxLabelValue/3))
 	f([]any{long + "ä"}, `["`+long[2:])
 	f([]any{long[3:] + "ää"}, `["`+long[3:])
+}
+
+// What value rules made of values is remembered for so many and no more; and it is the same when it is.
+func TestKnownValuesAreBounded(t *testing.T) {
+	l := labelReader{max: maxLabelValue, values: []valueRule{{regexp.MustCompile("^(?:5..)$"), "5xx"}}}
+	var known map[string]string
+	for range 2 {
+		for i := range 2 * maxKnown {
+			want := strconv.Itoa(i)
+			if i >= 500 && i < 600 {
+				want = "5xx"
+			}
+			if got := string(l.appendText(nil, []byte(strconv.Itoa(i)), &known)); got != want {
+				t.Errorf("%d became %s", i, got)
+			}
+		}
+	}
+	l.appendText(nil, make([]byte, maxKnownText+1), &known)
+	if len(known) != maxKnown {
+		t.Errorf("%d are remembered", len(known))
+	}
 }
 
 // Different label values never have the same key, and a key gives them back.

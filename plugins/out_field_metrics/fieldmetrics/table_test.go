@@ -8,6 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // A table against a map, with series that come and go.
@@ -118,4 +122,55 @@ func TestFoldedMeetsOther(t *testing.T) {
 		m_total{user="other"} 4
 	`, "m_total")
 	became(t, p, "m_total", map[string]string{"counted": "3", "folded": "2"})
+}
+
+// A series that goes and comes back while the series are being shown is not shown twice, as it would be if it came back
+// at a place that is still to be visited.
+func TestNoSeriesIsShownTwice(t *testing.T) {
+	p := start(t, settings{"metric_name": "m_total", "label_field": "l", "listen": "off"})
+	r := p.rules[0]
+	const n = 2 * showAtOnce
+	all := func() []byte {
+		var records [][]byte
+		for i := range n {
+			records = append(records, rec("l", i))
+		}
+		return events(records...)
+	}()
+	flushed(t, p, all)
+	ch := make(chan prometheus.Metric)
+	go func() {
+		defer close(ch)
+		r.Collect(ch)
+	}()
+	seen := map[string]bool{}
+	see := func(m prometheus.Metric) {
+		var out dto.Metric
+		if err := m.Write(&out); err != nil {
+			t.Error(err)
+		}
+		if l := out.GetLabel()[0].GetValue(); seen[l] {
+			t.Errorf("%s is shown twice", l)
+		} else {
+			seen[l] = true
+		}
+	}
+	see(<-ch) // the first ones are copied, the others not
+	removed := make(chan struct{})
+	go func() {
+		defer close(removed)
+		r.table.remove(func(*series) bool { return true })
+		_ = p.Flush(all, "app", false)
+	}()
+	select {
+	case <-removed:
+	case <-time.After(50 * time.Millisecond): // it waits for the end
+	}
+	for m := range ch {
+		see(m)
+	}
+	<-removed
+	if len(seen) != n {
+		t.Errorf("%d series are shown, want %d", len(seen), n)
+	}
 }
