@@ -48,6 +48,8 @@ e2e() {
 	count=$(wc -l <<<"$hosts")
 	FLUENT_BIT=$(paste -sd: <<<"$hosts")
 	export FLUENT_BIT
+	# Tests that need it say so when they are skipped.
+	if ((EUID == 0)) && has apt-get; then need_packages prometheus "comparing metrics with a real Prometheus"; fi
 	log=$(new_log e2e)
 	say "the whole output: $log"
 	(cd scripts && go test -count=1 -v -timeout $((5 * count))m ./e2e/...) 2>&1 | tee "$log" | awk '

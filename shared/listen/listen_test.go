@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"compress/gzip"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -100,6 +101,55 @@ func TestPaths(t *testing.T) {
 	f("GET", "/", 404, "")
 	f("GET", "/metrics/", 404, "")
 	f("GET", "/debug/pprof/", 404, "") // what other packages put into the default mux is not served
+}
+
+// A scraper gets the form that it asks for: text, OpenMetrics, which alone of the two has exemplars, or protobuf; with
+// gzip where it takes that.
+func TestForms(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "a_total", Help: "A counter."})
+	registry.MustRegister(c)
+	c.(prometheus.ExemplarAdder).AddWithExemplar(1, prometheus.Labels{"trace_id": "abc"})
+	l := opened(t, Config{Address: free, Owner: "a", Metrics: registry, Names: []string{"a_total"}})
+	f := func(accept, encoding, wantType, want string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+l.Addr()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", accept)
+		r.Header.Set("Accept-Encoding", encoding)
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body := io.Reader(resp.Body)
+		if got := resp.Header.Get("Content-Encoding"); got != encoding && encoding != "identity" {
+			t.Errorf("%s: the encoding is %q, want %q", accept, got, encoding)
+		}
+		if encoding == "gzip" {
+			if body, err = gzip.NewReader(body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, err := io.ReadAll(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, wantType) || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %s\n%q", accept, got, b)
+		}
+		if hasExemplar := strings.Contains(string(b), "abc"); hasExemplar == (wantType == "text/plain") {
+			t.Errorf("%s: exemplars: %v", accept, hasExemplar)
+		}
+	}
+	for _, encoding := range []string{"gzip", "identity"} {
+		f("", encoding, "text/plain", "a_total 1\n")
+		f("text/plain;version=0.0.4", encoding, "text/plain", "a_total 1\n")
+		f("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", encoding, "application/openmetrics-text", "# EOF\n")
+		f("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", encoding, "application/vnd.google.protobuf", "a_total")
+	}
 }
 
 func TestShared(t *testing.T) {
@@ -439,6 +489,45 @@ func TestTLSAndPassword(t *testing.T) {
 	f("https", "/metrics", "prometheus", "hunter2", 200)
 	f("https", "/healthz", "", "", 401)
 	f("http", "/metrics", "prometheus", "hunter2", 400)
+}
+
+// With client certificates nobody gets in without one that the configured authority has signed.
+func TestMutualTLS(t *testing.T) {
+	dir := t.TempDir()
+	pool := certificate(t, dir)
+	file := filepath.Join(dir, "web.yml")
+	text := "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := metrics(free, "a_total")
+	c.WebConfigFile = file
+	l := opened(t, c)
+	stranger := t.TempDir()
+	certificate(t, stranger)
+	f := func(folder string, want bool) {
+		t.Helper()
+		conf := &tls.Config{RootCAs: pool}
+		if folder != "" {
+			pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		}
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: conf}}
+		defer client.CloseIdleConnections()
+		resp, err := client.Get("https://" + l.Addr() + "/metrics")
+		if err == nil {
+			resp.Body.Close()
+		}
+		if (err == nil && resp.StatusCode == 200) != want {
+			t.Errorf("with the certificate of %q: %v", folder, err)
+		}
+	}
+	f("", false)
+	f(stranger, false)
+	f(dir, true)
 }
 
 func certificate(t *testing.T, dir string) *x509.CertPool {

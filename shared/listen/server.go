@@ -57,6 +57,8 @@ func newServer(address, webConfig string) *server {
 		// One metric that cannot be shown does not take the others with it.
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
+		// Exemplars are shown in OpenMetrics only.
+		EnableOpenMetrics: true,
 	})
 	return s
 }

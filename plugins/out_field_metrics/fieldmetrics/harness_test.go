@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flbgo/shared/chunk"
+	"flbgo/shared/record"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,6 +43,15 @@ func open(t testing.TB, s settings, log io.Writer) (*Plugin, error) {
 		t.Cleanup(p.Close)
 	}
 	return p, err
+}
+
+func path(t testing.TB, text string) record.Path {
+	t.Helper()
+	p, err := record.ParsePath(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // rec is the msgpack of a record: names and values in turn.

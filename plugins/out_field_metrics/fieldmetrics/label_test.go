@@ -1,7 +1,10 @@
 package fieldmetrics
 
 import (
+	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,7 +22,10 @@ func TestLabelValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(appendLabelValue([]byte("before"), v)); got != "before"+want {
+		fields := record.NewFinder(path(t, "x"))
+		fields.Reset(append(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "x"), v...))
+		key, ok := appendKey([]byte("before"), []labelReader{{max: maxLabelValue}}, fields, &scratch{known: make([]map[string]string, 1)})
+		if got := string(key); got != "before"+want || !ok {
 			t.Errorf("%v: %q, want %q", value, got[6:], want)
 		}
 	}
@@ -27,6 +33,8 @@ func TestLabelValues(t *testing.T) {
 	f("", "")
 	f(200, "200")
 	f(-1, "-1")
+	f(uint64(math.MaxUint64), "18446744073709551615")
+	f(int64(math.MinInt64), "-9223372036854775808")
 	f(200.0, "200")
 	f(0.5, "0.5")
 	f(true, "true")
@@ -46,25 +54,40 @@ func TestLabelValues(t *testing.T) {
 	f([]any{long[3:] + "ää"}, `["`+long[3:])
 }
 
+// What value rules made of values is remembered for so many and no more; and it is the same when it is.
+func TestKnownValuesAreBounded(t *testing.T) {
+	l := labelReader{max: maxLabelValue, values: []valueRule{{regexp.MustCompile("^(?:5..)$"), "5xx"}}}
+	var known map[string]string
+	for range 2 {
+		for i := range 2 * maxKnown {
+			want := strconv.Itoa(i)
+			if i >= 500 && i < 600 {
+				want = "5xx"
+			}
+			if got := string(l.appendText(nil, []byte(strconv.Itoa(i)), &known)); got != want {
+				t.Errorf("%d became %s", i, got)
+			}
+		}
+	}
+	l.appendText(nil, make([]byte, maxKnownText+1), &known)
+	if len(known) != maxKnown {
+		t.Errorf("%d are remembered", len(known))
+	}
+}
+
 // Different label values never have the same key, and a key gives them back.
 func FuzzKey(f *testing.F) {
 	f.Add("a", "b", "", "ab")
 	f.Add("\xff", "", "", "\xff")
 	f.Add(strings.Repeat("x", maxLabelValue+1), "y", "\xc3", "€")
 	f.Fuzz(func(t *testing.T, a1, a2, b1, b2 string) {
-		x, err := record.ParsePath("x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		y, err := record.ParsePath("y")
-		if err != nil {
-			t.Fatal(err)
-		}
-		fields := record.NewFinder(x, y)
+		fields := record.NewFinder(path(t, "x"), path(t, "y"))
 		key := func(v1, v2 string) ([]string, string) {
 			fields.Reset(rec("x", v1, "y", v2))
-			k := string(appendKey(nil, fields, 0, 2))
-			values := splitKey(k, 2)
+			both := []labelReader{{path: 0, max: maxLabelValue}, {path: 1, max: maxLabelValue}}
+			key, _ := appendKey(nil, both, fields, &scratch{known: make([]map[string]string, 2)})
+			k := string(key)
+			values := strings.Split(k, string([]byte{separator}))
 			if len(values) != 2 {
 				t.Fatalf("%q, %q: %d values in %q", v1, v2, len(values), k)
 			}

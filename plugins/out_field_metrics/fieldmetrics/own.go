@@ -14,31 +14,37 @@ const ownPrefix = "field_metrics_"
 // ownMetrics say what became of the records under one rule. Instances at one address tell theirs apart by the label
 // metric.
 type ownMetrics struct {
-	records [results]prometheus.Counter
-	damaged prometheus.Counter
-	series  prometheus.Gauge
+	records  [results]prometheus.Counter
+	damaged  prometheus.Counter
+	expired  prometheus.Counter
+	repeated prometheus.Counter
+
+	collectors []prometheus.Collector
 }
 
-func newOwnMetrics(c *ruleConfig, registry prometheus.Registerer) (o ownMetrics, err error) {
-	metric := prometheus.Labels{"metric": c.Name}
+func newOwnMetrics(r *rule) (o ownMetrics) {
+	metric := prometheus.Labels{"metric": r.Name}
 	records := prometheus.NewCounterVec(prometheus.CounterOpts{Name: ownPrefix + "records_total", ConstLabels: metric,
 		Help: "Records by what became of them: counted in the metric, or why not."}, []string{"result"})
 	for i, name := range resultNames {
 		o.records[i] = records.WithLabelValues(name)
 	}
-	o.damaged = prometheus.NewCounter(prometheus.CounterOpts{Name: ownPrefix + "damaged_events_total", ConstLabels: metric,
-		Help: "Stretches of chunks that could not be read as events."})
-	o.series = prometheus.NewGauge(prometheus.GaugeOpts{Name: ownPrefix + "series", ConstLabels: metric,
-		Help: "Sets of label values that the metric has."})
-	limit := prometheus.NewGauge(prometheus.GaugeOpts{Name: ownPrefix + "max_series", ConstLabels: metric,
-		Help: "How many sets of label values the metric may have."})
-	limit.Set(float64(c.MaxSeries))
-	for _, collector := range []prometheus.Collector{records, o.damaged, o.series, limit} {
-		if err := registry.Register(collector); err != nil {
-			return o, err
-		}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: ownPrefix + name, ConstLabels: metric, Help: help})
+		o.collectors = append(o.collectors, c)
+		return c
 	}
-	return o, nil
+	gauge := func(name, help string, f func() float64) {
+		o.collectors = append(o.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: ownPrefix + name, ConstLabels: metric, Help: help}, f))
+	}
+	o.collectors = append(o.collectors, records)
+	o.damaged = counter("damaged_events_total", "Stretches of chunks that could not be read as events.")
+	o.expired = counter("expired_series_total", "Series that went away because nothing had updated them for the idle timeout.")
+	o.repeated = counter("repeated_chunks_total", "Chunks that were handed over again after a reload and are counted once.")
+	gauge("series", "Sets of label values that the metric has.", func() float64 { return float64(r.table.len()) })
+	gauge("max_series", "How many sets of label values the metric may have; the series of what is folded comes on top.",
+		func() float64 { return float64(r.MaxSeries) })
+	return o
 }
 
 // reportEvery is how often one kind of problem is logged. The counts are exact in the metrics.
@@ -48,37 +54,38 @@ const reportEvery = time.Minute
 // problem: not every record that matches need have one.
 type report struct {
 	log *slog.Logger
-
-	mu   sync.Mutex
-	last [results + 1]time.Time // when a problem was logged; by result, damage at the end
+	mu  sync.Mutex // of all rules' noticed
 }
 
+// noticed is when each problem of a rule was logged last; by result, damage at the end.
+type noticed [results + 1]time.Time
+
 var problems = [results + 1]string{
-	notANumber:    "records whose field is not a number are not counted",
-	outOfRange:    "records whose field is negative, or too large for a counter, are not counted",
-	overMaxSeries: "records with new label values are not counted: max_series is reached",
-	results:       "a chunk has damaged events",
+	folded:     "records with new label values are counted as other: max_series is reached",
+	notANumber: "records whose field is not a number are not counted",
+	outOfRange: "records whose field is negative, or too large for a counter, are not counted",
+	results:    "a chunk has damaged events",
 }
 
 // look reports the problems of a chunk.
 func (p *report) look(r *rule, s *stage) {
-	for _, res := range []result{notANumber, outOfRange, overMaxSeries} {
-		if n := s.tally[res]; n > 0 && p.due(res) {
-			p.log.Warn(problems[res], "metric", r.name, "in_this_chunk", n, "see", ownPrefix+"records_total")
+	for _, res := range []result{folded, notANumber, outOfRange} {
+		if n := s.tally[res]; n > 0 && p.due(&r.noticed[res]) {
+			p.log.Warn(problems[res], "metric", r.Name, "in_this_chunk", n, "see", ownPrefix+"records_total")
 		}
 	}
-	if s.damaged > 0 && p.due(results) {
-		p.log.Warn(problems[results], "metric", r.name, "in_this_chunk", s.damaged, "last", s.reason, "see", ownPrefix+"damaged_events_total")
+	if s.damaged > 0 && p.due(&r.noticed[results]) {
+		p.log.Warn(problems[results], "metric", r.Name, "in_this_chunk", s.damaged, "last", s.reason, "see", ownPrefix+"damaged_events_total")
 	}
 }
 
-func (p *report) due(what result) bool {
+func (p *report) due(last *time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if !p.last[what].IsZero() && now.Sub(p.last[what]) < reportEvery {
+	if !last.IsZero() && now.Sub(*last) < reportEvery {
 		return false
 	}
-	p.last[what] = now
+	*last = now
 	return true
 }

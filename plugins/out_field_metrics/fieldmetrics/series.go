@@ -1,69 +1,64 @@
 package fieldmetrics
 
-import (
-	"sync"
+import "sort"
 
-	"github.com/prometheus/client_golang/prometheus"
-)
-
-// series is one set of label values of a metric. One of the three is set, by the metric's kind. It is never removed.
+// series is one set of label values of a metric and what it has counted. All of it is guarded by its table's lock;
+// nobody holds a series beyond that, so that one which is removed cannot lose an update. What every update touches
+// stands in front, in one cache line.
 type series struct {
-	counter   prometheus.Counter
-	gauge     prometheus.Gauge
-	histogram prometheus.Observer
+	key    string  // label values, see appendKey
+	used   int64   // when it was updated last, by this machine's clock, in ns
+	value  float64 // of a counter or a gauge; the sum of a histogram
+	newest int64   // time of the newest event, in ns: of what a gauge was set to, of the last exemplar
+	count  uint64  // of a histogram
+
+	live, kept bool // kept: it is there without having been used, and does not become idle
+
+	buckets   []uint64 // of a histogram: by bucket, the one above the last bound at the end
+	native    *native
+	exemplars *exemplars
+	created   int64 // in ns
 }
 
-// table finds series by their key. Reading needs mu for reading, for as long as a chunk is staged; adding needs it for
-// writing.
-type table struct {
-	labels int // how many come from fields
-	max    int
-	make   func(values []string) *series
-
-	mu sync.RWMutex
-	m  map[string]*series
-}
-
-// add returns the series of a key, a new one where there is none, or nil where that would be one too many. The caller
-// holds mu for writing. The key is copied.
-func (t *table) add(key []byte) *series {
-	if s := t.m[string(key)]; s != nil {
-		return s
-	}
-	if len(t.m) >= t.max {
-		return nil
-	}
-	k := string(key)
-	s := t.make(splitKey(k, t.labels))
-	t.m[k] = s
-	return s
-}
-
-// newTable registers the metric and makes the table of its series.
-func newTable(c *ruleConfig, registry prometheus.Registerer) (*table, error) {
-	names := make([]string, len(c.Labels))
-	for i, l := range c.Labels {
-		names[i] = l.Name
-	}
-	static := prometheus.Labels{}
-	for _, p := range c.Static {
-		static[p.Key] = p.Value
-	}
-	t := &table{labels: len(names), max: c.MaxSeries, m: map[string]*series{}}
-	var collector prometheus.Collector
-	switch c.Kind {
+// update counts one point. now is this machine's time, in ns.
+func (r *rule) update(s *series, p *point, keys []byte, now int64) {
+	s.used = now
+	bucket := 0
+	switch r.Kind {
 	case counter:
-		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.Name, Help: c.Help, ConstLabels: static}, names)
-		t.make = func(values []string) *series { return &series{counter: v.WithLabelValues(values...)} }
-		collector = v
+		s.value += p.value
 	case gauge:
-		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: c.Name, Help: c.Help, ConstLabels: static}, names)
-		t.make = func(values []string) *series { return &series{gauge: v.WithLabelValues(values...)} }
-		collector = v
+		switch {
+		case r.Action != set:
+			s.value += p.value
+		case p.time >= s.newest:
+			s.value, s.newest = p.value, p.time
+		}
+		return
+	case nativeHistogram:
+		s.native.observe(p.value, r.nativeMax)
+		fallthrough
 	case histogram:
-		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: c.Name, Help: c.Help, ConstLabels: static, Buckets: c.Buckets}, names)
-		t.make = func(values []string) *series { return &series{histogram: v.WithLabelValues(values...)} }
-		collector = v
+		s.value += p.value
+		s.count++
+		bucket = findBucket(r.buckets, p.value)
+		s.buckets[bucket]++
 	}
-	return t, registry.Register(collector)
+	if p.ids > 0 {
+		r.offerExemplar(s, p, keys, bucket, now)
+	}
+}
+
+// findBucket is the first bound that is not below v; behind the last one where there is none.
+func findBucket(bounds []float64, v float64) int {
+	// The bounds of most histograms are few, and a loop over them is faster than a search.
+	if len(bounds) < 32 {
+		for i, b := range bounds {
+			if v <= b {
+				return i
+			}
+		}
+		return len(bounds)
+	}
+	return sort.SearchFloat64s(bounds, v)
 }

@@ -19,6 +19,7 @@ const (
 	Pipeline Kind = "pipeline"    // inputs, filters, outputs
 	Parsers  Kind = "parsers"     // for Parsers_File
 	Plugins  Kind = "plugin list" // for Plugins_File
+	Metrics  Kind = "metrics"     // for field_metrics' Metrics_File, which its own tests read
 )
 
 // File is a configuration file that was read.
@@ -98,7 +99,7 @@ func Parse(name string, content []byte) (*File, error) {
 // check refuses what would be read differently by Fluent Bit, or not at all.
 func (f *File) check() error {
 	if f.Kind == "" {
-		return fmt.Errorf("neither a pipeline nor parsers nor a plugin list")
+		return fmt.Errorf("neither a pipeline nor parsers, a plugin list or metrics")
 	}
 	if f.Kind != Pipeline {
 		return nil

@@ -39,7 +39,7 @@ func TestEveryFileOfTheProject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kinds[Pipeline] < 4 || kinds[Parsers] < 1 || kinds[Plugins] < 1 {
+	if kinds[Pipeline] < 4 || kinds[Parsers] < 1 || kinds[Plugins] < 1 || kinds[Metrics] < 1 {
 		t.Errorf("found %v, which is less than there must be", kinds)
 	}
 }

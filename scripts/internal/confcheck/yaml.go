@@ -28,6 +28,8 @@ func readYAML(f *File, content []byte) error {
 			return f.only(Parsers, value)
 		case "plugins":
 			return f.only(Plugins, value)
+		case "metrics":
+			return f.only(Metrics, value)
 		}
 		return fmt.Errorf("line %d: %s is not known here", value.Line, key)
 	})

@@ -1,0 +1,5 @@
+//go:build !race
+
+package fieldmetrics
+
+const raceDetector = false
