@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"flbgo/plugins/filter_enrich/identity"
 	"flbgo/shared/chunk"
 	"flbgo/shared/option"
 	"flbgo/shared/record"
@@ -25,14 +26,18 @@ func getter(lines ...string) option.Getter {
 	return func(name string) string { return set[name] }
 }
 
+// emptySystem has nothing in its environment.
+var emptySystem = identity.System{Env: func(string) string { return "" }, Root: "/nonexistent"}
+
 var discard = slog.New(slog.DiscardHandler)
 
 func newFilter(tb testing.TB, lines ...string) *Filter {
 	tb.Helper()
-	f, err := New(discard, getter(lines...))
+	f, err := newOn(emptySystem, discard, getter(lines...))
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(f.Close)
 	return f
 }
 

@@ -59,7 +59,7 @@ func TestOptionErrors(t *testing.T) {
 	// Values that are not of the option's form.
 	wrong(l("attributes checkout"), `option attributes: "checkout"`, "name=value", "attributes service.name=checkout")
 	wrong(l("attributes service.name="), "option attributes:", "service.name: the value is missing")
-	wrong(l("attributes a=$FOO"), "option attributes:", "a: only $TAG, $TAG[n] and $$")
+	wrong(l("attributes a=$-"), "option attributes:", "a: only $TAG, $TAG[n], paths")
 	wrong(l("attributes a=$"), "option attributes:", "only $TAG")
 	wrong(l("attributes a=$TAG[x]"), "option attributes:", "n from 0 to 1000")
 	wrong(l("attributes a=$TAG[-1]"), "option attributes:", "n from 0 to 1000")
@@ -67,8 +67,8 @@ func TestOptionErrors(t *testing.T) {
 	wrong(l("attributes a=$TAG[1"), "option attributes:", "n from 0 to 1000")
 	wrong(l("on_conflict replace"), "option on_conflict:", "keep, overwrite")
 	wrong(l("keep_original maybe"), "option keep_original:", "on or off")
-	wrong(l("traceparent $headers['x"), "option traceparent:")
-	wrong(l("traceparent $a..b"), "option traceparent:")
+	wrong(l("trace w3c=$headers['x"), "option trace:")
+	wrong(l("trace w3c=$a..b"), "option trace:")
 	wrong(l("rename msg"), `option rename: "msg"`, "name=value", "rename msg=message")
 	wrong(l("rename msg="), "option rename:", "a name is missing")
 	wrong(l("rename $a['b']=c"), "option rename:", "only top-level fields")
@@ -95,21 +95,20 @@ func TestOptionErrors(t *testing.T) {
 	wrong(l("attributes a=1", "rename a=b"), "option attributes:", "rename")
 	wrong(l("attributes a=1", "durations a=b"), "option attributes:", "durations")
 	wrong(l("attributes status=200", "level_from_status status"), "option attributes:", "level_from_status reads it")
-	wrong(l("attributes trace_id=x"), "option attributes:", "set traceparent off")
-	wrong(l("attributes traceparent=x"), "option attributes:", "set traceparent off")
-	wrong(l("rename tp=traceparent"), "option rename:", "set traceparent off")
-	wrong(l("rename h=headers", "traceparent $headers['traceparent']"), "option rename:", "give traceparent its old name")
-	wrong(l("rename h=headers", "traceparent headers.traceparent"), "option rename:", "give traceparent its old name")
-	wrong(l("remove traceparent"), "option traceparent:", "set traceparent off")
-	wrong(l("remove trace_id"), "option traceparent:", "set traceparent off")
+	wrong(l("attributes trace_id=x"), "option attributes:", "out of trace")
+	wrong(l("attributes traceparent=x"), "option attributes:", "out of trace")
+	wrong(l("rename tp=traceparent"), "option rename:", "out of trace")
+	wrong(l("rename h=hdr", "trace w3c=$hdr['traceparent']"), "option rename:", "trace reads it")
+	wrong(l("remove traceparent"), "option remove:", "leave w3c out of trace")
+	wrong(l("remove trace_id"), "option remove:", "leave otel out of trace")
 	wrong(l("remove level"), "option level:", "set level to another field or off")
 	wrong(l("rename level=severity"), "option level:", "set level to another field or off")
 	wrong(l("level_from_status level"), "option level_from_status:")
 	wrong(l("attributes level=INFO", "on_conflict overwrite", "level_from_status status"), "option attributes:", "nothing for level_from_status")
 
 	// All at once.
-	wrong(l("attributes checkout", "on_conflict replace", "rename msg", "traceparent $["),
-		"option attributes:", "option on_conflict:", "option rename:", "option traceparent:")
+	wrong(l("attributes checkout", "on_conflict replace", "rename msg", "trace w3c=$["),
+		"option attributes:", "option on_conflict:", "option rename:", "option trace:")
 }
 
 // What a name may be used for more than once.
@@ -124,31 +123,8 @@ func TestOptionsTogether(t *testing.T) {
 	right("rename a=c,b=c", "durations d=c,e=c", "attributes c=1")
 	right("rename severity=level,code=status", "level_from_status status", "attributes level=info")
 	right("rename traceId=trace_id")
-	right("traceparent off", "remove trace_id,traceparent", "attributes span_id=none")
+	right("trace off", "remove trace_id,traceparent", "attributes span_id=none")
 	right("level off", "remove level")
-	right("traceparent $headers['$trace']", "remove headers")
-	right("traceparent $['a.b']", "rename a=c")
+	right("trace w3c=$['a.b']", "rename a=c")
 	right(`attributes a=x\,y,b=1=2`)
-}
-
-func TestPathNames(t *testing.T) {
-	f := func(path, whole, first string) {
-		t.Helper()
-		if w, f := pathNames(path); w != whole || f != first {
-			t.Errorf("pathNames(%s) = %q, %q, expected %q, %q", path, w, f, whole, first)
-		}
-	}
-	f("traceparent", "traceparent", "")
-	f("$traceparent", "traceparent", "")
-	f("$.traceparent", "traceparent", "")
-	f("$['traceparent']", "traceparent", "")
-	f(`$["http.traceparent"]`, "http.traceparent", "")
-	f("$['it''s']", "it's", "")
-	f("$['it''s']['b']", "", "it's")
-	f("http.traceparent", "http.traceparent", "http")
-	f("$http.traceparent", "", "http")
-	f("$http['traceparent']", "", "http")
-	f("http['traceparent'][0]", "", "http")
-	f("$['http']['traceparent']", "", "http")
-	f("", "", "")
 }

@@ -14,7 +14,9 @@ func (e *editor) scan(body []byte) bool {
 	if !ok || uint64(len(body)) > math.MaxUint32 {
 		return false
 	}
+	e.clearFields()
 	p, hits, seen := e.plan, e.hits[:0], role(0)
+	e.hits = hits
 	e.pairs, e.size = pairs, at
 	for range pairs {
 		if at >= len(body) {
@@ -46,7 +48,7 @@ func (e *editor) scan(body []byte) bool {
 			}
 			at += size
 		}
-		if n == 0 || p.lengths[body[start]]>>min(n, 31)&1 == 0 || at > len(body) {
+		if n == 0 || at > len(body) || p.first[body[start]]&p.last[body[start+n-1]]>>min(n, 63)&1 == 0 {
 			continue
 		}
 		if slot := p.find(body[start : start+n]); slot != none {
@@ -78,7 +80,6 @@ var shortSize = func() (t [256]uint8) {
 
 // gather drops what is to be removed, and counts the rest.
 func (e *editor) gather() {
-	clear(e.fields)
 	for i := range e.hits {
 		h := &e.hits[i]
 		if e.slots[h.slot].roles&roleRemove != 0 {
@@ -88,5 +89,12 @@ func (e *editor) gather() {
 		f := &e.fields[h.slot]
 		f.count++
 		f.last = int32(i)
+	}
+}
+
+// clearFields forgets the fields of the last record. What has another name by now has been forgotten under the old one.
+func (e *editor) clearFields() {
+	for i := range e.hits {
+		e.fields[e.hits[i].slot] = field{}
 	}
 }

@@ -3,18 +3,19 @@ package enrich
 import (
 	"strings"
 	"testing"
-
-	"github.com/tinylib/msgp/msgp"
-
-	"flbgo/shared/record"
 )
+
+func validTraceparent(text []byte) bool {
+	var id ids
+	return readTraceparent(text, &id) == converted
+}
 
 func TestValidTraceparent(t *testing.T) {
 	const id, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 	f := func(text string, want bool) {
 		t.Helper()
 		if got := validTraceparent([]byte(text)); got != want {
-			t.Errorf("validTraceparent(%q) = %v", text, got)
+			t.Errorf("readTraceparent(%q) = %v", text, got)
 		}
 	}
 	f("00-"+id+"-"+span+"-01", true)
@@ -73,37 +74,3 @@ func TestTraceparentDigits(t *testing.T) {
 	}
 }
 
-// The three fields that are written as one text are what msgpack makes of their names.
-func TestTraceFields(t *testing.T) {
-	rest, err := []byte(traceFields), error(nil)
-	for i, size := range []int{32, 16, 2} {
-		var key, value []byte
-		if key, rest, err = msgp.ReadStringZC(rest); err != nil || string(key) != traceNames[i] {
-			t.Fatalf("name %d is %q, %v", i, key, err)
-		}
-		if value, rest, err = msgp.ReadStringZC(rest); err != nil || len(value) != size {
-			t.Fatalf("value of %s is %q, %v", key, value, err)
-		}
-		if at := len(traceFields) - len(rest) - size; at != []int{traceIDAt, spanIDAt, flagsAt}[i] {
-			t.Errorf("value of %s begins at %d", key, at)
-		}
-	}
-	if len(rest) != 0 {
-		t.Errorf("%q behind the fields", rest)
-	}
-}
-
-func TestNoID(t *testing.T) {
-	f := func(json string, want bool) {
-		t.Helper()
-		if got := noID(record.Value(msgpackOf(t, json))); got != want {
-			t.Errorf("noID(%s) = %v", json, got)
-		}
-	}
-	for _, s := range []string{`null`, `""`, `"-"`, `"0"`, `"0000000000000000"`, `"N/A"`, `"n/a"`, `"null"`, `0`} {
-		f(s, true)
-	}
-	for _, s := range []string{`"4bf9"`, `"none of it"`, `"0x0"`, `1`, `true`, `{}`, `[]`, `"00-"`} {
-		f(s, false)
-	}
-}
