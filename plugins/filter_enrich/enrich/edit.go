@@ -68,7 +68,7 @@ type field struct {
 // rewrite appends the new form of a chunk to dst, unless nothing in it changes. Events that begin at until or behind it
 // stay as they are.
 func (e *editor) rewrite(dst, data []byte, until int) (out []byte, modified bool) {
-	e.n = counts{}
+	e.n.reset()
 	e.malformed, e.uncertain = len(data), false
 	copied := 0
 	r := &e.reader

@@ -34,6 +34,12 @@ type slot struct {
 	target uint8 // of a field that trace context is written to its place in tracePlan.targets, plus one
 }
 
+// entry is a name with the number of its slot; "" where the entry is free.
+type entry struct {
+	name string
+	slot int
+}
+
 // none is the slot that is not there.
 const none = -1
 
@@ -44,11 +50,11 @@ type move struct{ from, to int }
 // sources of attributes say something new, there is a new one.
 type plan struct {
 	slots []slot
-	// first and last have by first and by last byte a bit for each length that names have; bit 63 is for all from 63 on.
+	// first and last have by first and by last byte a bit for each length that names have; bit 31 is for all from 31 on.
 	// Most names that are of no interest end here.
-	first, last [256]uint64
-	// index finds slots by hash: the slot's number plus one, 0 for none. Taken entries move on to the next.
-	index []uint16
+	first, last [256]uint32
+	// index finds slots by the hash of their name. Taken entries move on to the next.
+	index []entry
 	shift uint8 // what is left of a hash by this shift is its place in index
 
 	renames   []move // in the order of the option, and so the durations
@@ -234,27 +240,45 @@ func (p *plan) slot(name string, r role) int {
 }
 
 func (p *plan) buildIndex() {
-	p.shift = 32 - 6
+	p.shift = 32 - 8
 	for 1<<(32-p.shift) < 4*len(p.slots) {
 		p.shift--
 	}
-	p.index = make([]uint16, 1<<(32-p.shift))
-	if p.tp != nil {
-		p.first, p.last = p.tp.folds.first, p.tp.folds.last
-	}
+	p.index = make([]entry, 1<<(32-p.shift))
 	for i := range p.slots {
-		name := []byte(p.slots[i].name)
-		if len(name) == 0 {
-			continue
-		}
-		p.first[name[0]] |= 1 << min(len(name), 63)
-		p.last[name[len(name)-1]] |= 1 << min(len(name), 63)
-		at := hash(name) >> p.shift
-		for p.index[at] != 0 {
-			at = (at + 1) % uint32(len(p.index))
-		}
-		p.index[at] = uint16(i + 1)
+		p.addName(p.slots[i].name, i)
 	}
+	if p.tp == nil {
+		return
+	}
+	for i := range p.first {
+		p.first[i] |= p.tp.folds.first[i]
+		p.last[i] |= p.tp.folds.last[i]
+	}
+	for _, n := range traceNames {
+		p.addName(n.name, p.folded[p.tp.folds.lookup("", []byte(n.name))])
+	}
+	for _, name := range usualNames {
+		p.addName(name, p.folded[p.tp.folds.lookup("", []byte(name))])
+	}
+}
+
+// addName puts a name into the index, unless it is there.
+func (p *plan) addName(name string, slot int) {
+	if name == "" || slot == none {
+		return
+	}
+	bit := uint32(1) << min(len(name), 31)
+	p.first[name[0]] |= bit
+	p.last[name[len(name)-1]] |= bit
+	at := hash([]byte(name)) >> p.shift
+	for p.index[at].name != "" {
+		if p.index[at].name == name {
+			return
+		}
+		at = (at + 1) % uint32(len(p.index))
+	}
+	p.index[at] = entry{name, slot}
 }
 
 // hash is a hash of a name that is not empty, by its length and three of its bytes.
@@ -266,12 +290,12 @@ func hash(name []byte) uint32 {
 // find is the slot of a name, which is not empty, or none.
 func (p *plan) find(name []byte) int {
 	for at := hash(name) >> p.shift; ; at = (at + 1) % uint32(len(p.index)) {
-		i := int(p.index[at]) - 1
-		if i < 0 {
+		e := &p.index[at]
+		if e.name == "" {
 			break
 		}
-		if p.slots[i].name == string(name) {
-			return i
+		if e.name == string(name) {
+			return e.slot
 		}
 	}
 	if p.tp != nil && p.tp.folds.may(name) {
@@ -280,17 +304,12 @@ func (p *plan) find(name []byte) int {
 	return none
 }
 
-// slotOf is the slot of a name that has one.
+// slotOf is the slot of a name that has one of its own.
 func (p *plan) slotOf(name string) int {
 	if name == "" {
 		return none
 	}
-	for at := hash([]byte(name)) >> p.shift; ; at = (at + 1) % uint32(len(p.index)) {
-		i := int(p.index[at]) - 1
-		if i < 0 || p.slots[i].name == name {
-			return i
-		}
-	}
+	return p.find([]byte(name))
 }
 
 // nothing says that the configuration leaves every record as it is.

@@ -48,7 +48,7 @@ func (e *editor) scan(body []byte) bool {
 			}
 			at += size
 		}
-		if n == 0 || at > len(body) || p.first[body[start]]&p.last[body[start+n-1]]>>min(n, 63)&1 == 0 {
+		if n == 0 || p.first[body[start]]>>min(n, 31)&1 == 0 || p.last[body[start+n-1]]>>min(n, 31)&1 == 0 || at > len(body) {
 			continue
 		}
 		if slot := p.find(body[start : start+n]); slot != none {

@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"log/slog"
+	"math/bits"
 	"sync/atomic"
 )
 
@@ -31,14 +32,28 @@ var counterNames = [counters]string{"records", "enriched", "trace_absent", "trac
 // counts is what one call counts for itself, so that records cost no atomic operation.
 type counts struct {
 	count [counters]int64
-	traceCounts
+	trace [formats]traceCounts
+	came  uint32 // the formats that are counted in trace, by bit
 }
 
-// traceCounts are by format.
+// traceCounts are of one format.
 type traceCounts struct {
-	found     [formats]int64 // records whose trace context came from it
-	converted [formats]int64 // those of them in which fields were written for it
-	invalid   [formats]int64 // records in which a value of it is none
+	found     int64 // records whose trace context came from it
+	converted int64 // those of them in which fields were written for it
+	invalid   int64 // records in which a value of it is none
+}
+
+// of are the counts of a format.
+func (c *counts) of(f format) *traceCounts {
+	c.came |= 1 << f
+	return &c.trace[f]
+}
+
+func (c *counts) reset() {
+	clear(c.count[:])
+	for ; c.came != 0; c.came &= c.came - 1 {
+		c.trace[bits.TrailingZeros32(c.came)] = traceCounts{}
+	}
 }
 
 // stats sums up the calls of an instance. Safe for concurrent use.
@@ -48,17 +63,16 @@ type stats struct {
 }
 
 func (s *stats) add(c *counts) {
-	addAll(s.count[:], c.count[:])
-	addAll(s.found[:], c.found[:])
-	addAll(s.converted[:], c.converted[:])
-	addAll(s.invalid[:], c.invalid[:])
-}
-
-func addAll(sums []atomic.Int64, c []int64) {
-	for i, n := range c {
+	for i, n := range c.count {
 		if n != 0 {
-			sums[i].Add(n)
+			s.count[i].Add(n)
 		}
+	}
+	for m := c.came; m != 0; m &= m - 1 {
+		f := bits.TrailingZeros32(m)
+		s.found[f].Add(c.trace[f].found)
+		s.converted[f].Add(c.trace[f].converted)
+		s.invalid[f].Add(c.trace[f].invalid)
 	}
 }
 

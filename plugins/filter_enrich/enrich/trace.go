@@ -76,8 +76,8 @@ type traceContext struct {
 	noted   []uint8
 	present uint32 // formats with a value, by rank
 	used    []int32
-	counted [formats]bool // invalid values, each format once a record
-	bad     bool          // one of them was
+	counted uint32 // formats of which a value was invalid, by bit: each counts once a record
+	owns    bool   // own has something
 }
 
 // Where a value stands that is no top-level field, besides notAField: in the message, or in a map that makes a name of a
@@ -113,9 +113,8 @@ func (e *editor) forget() {
 // trace finds the record's trace context and writes it in its target form.
 func (e *editor) trace(body []byte) {
 	c, t := &e.context, e.tp
-	c.own = [3]raw{}
 	c.used = c.used[:0]
-	c.counted, c.bad = [formats]bool{}, false
+	c.counted = 0
 	if e.seen&roleTrace != 0 {
 		e.collect(body)
 	}
@@ -134,17 +133,19 @@ func (e *editor) trace(body []byte) {
 	}
 	switch {
 	case what == converted:
-		e.n.found[f]++
+		e.n.of(f).found++
 		e.traced = true
 		e.finish(f)
 	case what == nothing && t.generate != nil && e.generate(body):
 		e.n.count[countGenerated]++
 		e.traced = true
 		e.finish(formats)
-	case what == nothing && said && !c.bad:
+	case what == nothing && said && c.counted == 0:
 		e.n.count[countTraceAbsent]++
 	}
-	c.own = [3]raw{}
+	if c.owns {
+		c.own, c.owns = [3]raw{}, false
+	}
 }
 
 // collect notes the record's fields that have to do with traces.
@@ -162,7 +163,7 @@ func (e *editor) collect(body []byte) {
 				r.kind = rawAbsent
 			}
 			r.hit = int32(i)
-			e.context.own[s.target-1] = r
+			e.context.own[s.target-1], e.context.owns = r, true
 			if e.tp.rank[e.tp.own] != notAsked {
 				e.context.present |= 1 << e.tp.rank[e.tp.own]
 			}
@@ -249,7 +250,7 @@ func (e *editor) resolve() (format, outcome) {
 	}
 	for m := e.context.present; m != 0; m &= m - 1 {
 		f := t.order[bits.TrailingZeros32(m)]
-		e.context.id = ids{}
+		e.context.id.clear()
 		switch what := e.read(f); what {
 		case converted:
 			return f, converted
@@ -274,9 +275,9 @@ func (e *editor) ownOnly() outcome {
 }
 
 func (e *editor) invalid(f format) {
-	if !e.context.counted[f] {
-		e.context.counted[f], e.context.bad = true, true
-		e.n.invalid[f]++
+	if bit := uint32(1) << f; e.context.counted&bit == 0 {
+		e.context.counted |= bit
+		e.n.of(f).invalid++
 	}
 }
 
@@ -473,7 +474,7 @@ func (e *editor) finish(f format) {
 		}
 		e.spanOf(t.own)
 	}
-	if !t.decimal && c.id.hasSpan && c.id.hasFlags && c.own[0].kind == rawNone && c.own[1].kind == rawNone && c.own[2].kind == rawNone {
+	if !t.decimal && c.id.hasSpan && c.id.hasFlags && !c.owns {
 		from := len(e.added)
 		e.added = append(e.added, t.block...)
 		added := e.added[from:]
@@ -506,7 +507,7 @@ func (e *editor) finish(f format) {
 
 func (e *editor) converted(f format) {
 	if f < formats {
-		e.n.converted[f]++
+		e.n.of(f).converted++
 	}
 }
 

@@ -27,6 +27,9 @@ type ids struct {
 	hasFlags bool
 }
 
+// clear forgets what was read; the digits of what is not there mean nothing.
+func (id *ids) clear() { id.hasTrace, id.hasSpan, id.hasFlags = false, false, false }
+
 // raw is a value that may hold an id: one of a record, or a piece of text.
 type raw struct {
 	kind rawKind

@@ -73,4 +73,3 @@ func TestTraceparentDigits(t *testing.T) {
 		}
 	}
 }
-

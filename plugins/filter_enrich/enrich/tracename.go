@@ -95,6 +95,10 @@ var traceNames = []traceName{
 	{"@sp", formatSerilog, partSpan, false},
 }
 
+// usualNames are spellings that loggers use, beside those in traceNames: they are found without being folded.
+var usualNames = []string{"traceId", "spanId", "TraceId", "SpanId", "traceID", "spanID", "X-B3-TraceId", "X-B3-SpanId",
+	"X-B3-Sampled", "otelTraceID", "otelSpanID", "otelTraceSampled", "x-amzn-trace-id", "dd"}
+
 // container is a field that holds trace fields: a map, or an array of maps. prefix is what stands before the names in
 // it; where there is none it holds names as they are, and further containers.
 type container struct{ name, prefix string }
@@ -157,9 +161,9 @@ func foldString(s string) string {
 
 // folds finds names by their folded form.
 type folds struct {
-	// first and last have by first and by last byte a bit for each length that names have as they are written. Nearly all
-	// names that mean nothing end here.
-	first, last [256]uint64
+	// first and last have by first and by last byte a bit for each length that names have as they are written, the last bit
+	// for all lengths from 31 on. Nearly all names that mean nothing end here.
+	first, last [256]uint32
 	index       []folded
 	mask        uint32
 }
@@ -195,12 +199,13 @@ func (f *folds) add(name string, id uint8) {
 	text := foldString(name)
 	// As it is written a name is longer by as many hyphens and underscores as it has at the most.
 	for n := len(text); n <= len(name); n++ {
+		bit := uint32(1) << min(n, 31)
 		for _, c := range []byte{name[0], text[0]} {
-			f.first[c] |= 1 << n
-			f.first[upperOf(c)] |= 1 << n
+			f.first[c] |= bit
+			f.first[upperOf(c)] |= bit
 		}
-		f.last[text[len(text)-1]] |= 1 << n
-		f.last[upperOf(text[len(text)-1])] |= 1 << n
+		f.last[text[len(text)-1]] |= bit
+		f.last[upperOf(text[len(text)-1])] |= bit
 	}
 	for at := foldHash([]byte(text)) & f.mask; ; at = (at + 1) & f.mask {
 		if e := &f.index[at]; e.id == noName {
@@ -222,7 +227,7 @@ func upperOf(c byte) byte {
 // may says that a name can be one of the names. It is not empty.
 func (f *folds) may(name []byte) bool {
 	n := len(name)
-	return n < 64 && f.first[name[0]]&f.last[name[n-1]]>>n&1 != 0
+	return f.first[name[0]]&f.last[name[n-1]]>>min(n, 31)&1 != 0
 }
 
 // find is the number of a folded name, or noName.
