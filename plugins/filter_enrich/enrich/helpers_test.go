@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -77,6 +78,9 @@ func appendJSONValue(b []byte, d *json.Decoder) ([]byte, error) {
 	case json.Number:
 		if i, err := v.Int64(); err == nil {
 			return msgp.AppendInt64(b, i), nil
+		}
+		if n, err := strconv.ParseUint(v.String(), 10, 64); err == nil {
+			return msgp.AppendUint64(b, n), nil
 		}
 		f, err := v.Float64()
 		return msgp.AppendFloat64(b, f), err

@@ -82,14 +82,17 @@ func (e *editor) jsonObject(b []byte, at int, prefix string, look, depth int) in
 			name = e.tp.folds.lookup(prefix, key)
 		}
 		inner, below := "", 0
-		if int(name) > len(traceNames) {
-			inner, below = containers[int(name)-len(traceNames)-1].prefix, look-1
+		if isContainer(name) {
+			inner, below = containerAt(name).prefix, look-1
+			if at < len(b) && b[at] == '[' && !containerAt(name).array {
+				below = 0
+			}
 		}
 		if at = e.jsonValue(b, at, inner, below, depth+1); at < 0 {
 			return -1
 		}
 		switch {
-		case name != noName && int(name) <= len(traceNames):
+		case name != noName && !isContainer(name):
 			e.noteJSON(name, b[from:at])
 		case depth == 0 && e.message.level == nil && e.isLevelName(key):
 			e.message.level = b[from:at]

@@ -284,7 +284,7 @@ type attribute struct {
 func (c *Config) all(found []identity.Attribute) []attribute {
 	var all []attribute
 	add := func(name string, sources ...template) {
-		path := split(c.Naming.Of(name), c.Nested, c.Under)
+		path := c.pathOf(name)
 		if c.Level != "" && name == c.Level {
 			path = []string{name}
 		}

@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tinylib/msgp/msgp"
@@ -141,10 +142,10 @@ func (p *plan) planTrace(c *Config) {
 			continue
 		}
 		name := ""
-		if int(f.id) <= len(traceNames) {
-			name = traceNames[f.id-1].name
+		if isContainer(f.id) {
+			name = containerAt(f.id).name
 		} else {
-			name = containers[int(f.id)-len(traceNames)-1].name
+			name = traceNames[f.id-1].name
 		}
 		p.slots = append(p.slots, slot{"", msgp.AppendString(nil, name), roleTrace, f.id, 0})
 		p.folded[f.id] = len(p.slots) - 1
@@ -315,17 +316,21 @@ func (p *plan) slotOf(name string) int {
 // nothing says that the configuration leaves every record as it is.
 func (p *plan) nothing() bool { return len(p.slots) == 0 }
 
-// split are the names of the maps and of the field in them that an attribute is written to.
-func split(name string, nested bool, under string) []string {
+// pathOf are the names of the maps and of the field in them that an attribute is written to. Datadog's own names have no
+// dots, so that service.namespace beside its service cannot go into a map of that name.
+func (c *Config) pathOf(name string) []string {
+	name = c.Naming.Of(name)
 	path := []string{name}
-	if nested {
+	if first, _, _ := strings.Cut(name, "."); c.Nested && !(c.Naming == identity.NamingDatadog && slices.Contains(datadogFields, first)) {
 		path = strings.Split(name, ".")
 	}
-	if under != "" {
-		path = append([]string{under}, path...)
+	if c.Under != "" {
+		path = append([]string{c.Under}, path...)
 	}
 	return path
 }
+
+var datadogFields = []string{"service", "version", "env", "host", "region", "zone"}
 
 // tracePathConfig is a field that the user has named for a format.
 type tracePathConfig struct {

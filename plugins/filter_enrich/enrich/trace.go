@@ -167,7 +167,7 @@ func (e *editor) collect(body []byte) {
 			if e.tp.rank[e.tp.own] != notAsked {
 				e.context.present |= 1 << e.tp.rank[e.tp.own]
 			}
-		} else if int(s.trace) > len(traceNames) {
+		} else if isContainer(s.trace) {
 			inside = true
 		} else {
 			r := rawOf(h.of(body))
@@ -180,18 +180,19 @@ func (e *editor) collect(body []byte) {
 	}
 	for i := range e.hits {
 		h := &e.hits[i]
-		if s := &e.slots[h.slot]; !h.dropped && s.target == 0 && int(s.trace) > len(traceNames) && int(e.fields[h.slot].last) == i {
-			e.look(h.of(body), containers[int(s.trace)-len(traceNames)-1].prefix, maxContainers)
+		if s := &e.slots[h.slot]; !h.dropped && s.target == 0 && isContainer(s.trace) && int(e.fields[h.slot].last) == i {
+			e.look(h.of(body), containerAt(s.trace), maxContainers)
 		}
 	}
 }
 
 // look notes what a container has.
-func (e *editor) look(v record.Value, prefix string, depth int) {
-	if v.Type() == record.Array {
-		e.lookAt(v, prefix, depth)
+func (e *editor) look(v record.Value, in *container, depth int) {
+	if in.array && v.Type() == record.Array {
+		e.lookAt(v, in, depth)
 		return
 	}
+	prefix := in.prefix
 	var f record.Fields
 	for f.Reset(v); f.Next(); {
 		key, ok := f.Key.Text()
@@ -200,20 +201,20 @@ func (e *editor) look(v record.Value, prefix string, depth int) {
 		}
 		switch name := e.tp.folds.lookup(prefix, key); {
 		case name == noName:
-		case int(name) <= len(traceNames):
+		case !isContainer(name):
 			r := rawOf(f.Value)
 			if r.hit = notAField; prefix != "" {
 				r.hit = inMap
 			}
 			e.note(name, r)
 		case depth > 1:
-			e.look(f.Value, containers[int(name)-len(traceNames)-1].prefix, depth-1)
+			e.look(f.Value, containerAt(name), depth-1)
 		}
 	}
 }
 
 // lookAt looks at the maps of an array.
-func (e *editor) lookAt(v record.Value, prefix string, depth int) {
+func (e *editor) lookAt(v record.Value, in *container, depth int) {
 	pairs, size := 0, 1
 	switch {
 	case v[0]&0xf0 == 0x90:
@@ -227,7 +228,7 @@ func (e *editor) lookAt(v record.Value, prefix string, depth int) {
 			return
 		}
 		if inner := rest[:n:n]; inner.Type() == record.Map && depth > 1 {
-			e.look(inner, prefix, depth-1)
+			e.look(inner, in, depth-1)
 		}
 		rest = rest[n:]
 		if pairs > maxScopes {

@@ -97,27 +97,30 @@ var traceNames = []traceName{
 
 // usualNames are spellings that loggers use, beside those in traceNames: they are found without being folded.
 var usualNames = []string{"traceId", "spanId", "TraceId", "SpanId", "traceID", "spanID", "X-B3-TraceId", "X-B3-SpanId",
-	"X-B3-Sampled", "otelTraceID", "otelSpanID", "otelTraceSampled", "x-amzn-trace-id", "dd"}
+	"X-B3-Sampled", "otelTraceID", "otelSpanID", "otelTraceSampled", "x-amzn-trace-id", "_X_AMZN_TRACE_ID", "dd"}
 
 // container is a field that holds trace fields: a map, or an array of maps. prefix is what stands before the names in
 // it; where there is none it holds names as they are, and further containers.
-type container struct{ name, prefix string }
+type container struct {
+	name, prefix string
+	array        bool
+}
 
 var containers = []container{
-	{"dd", "dd."},
-	{"dt", "dt."},
-	{"trace", "trace."},
-	{"span", "span."},
-	{"transaction", "transaction."},
-	{"headers", ""},
-	{"http_headers", ""},
-	{"request_headers", ""},
-	{"http", ""},
-	{"req", ""},
-	{"request", ""},
-	{"mdc", ""},        // logback
-	{"contextMap", ""}, // log4j 2
-	{"scopes", ""},     // .NET
+	{"dd", "dd.", false},
+	{"dt", "dt.", false},
+	{"trace", "trace.", false},
+	{"span", "span.", false},
+	{"transaction", "transaction.", false},
+	{"headers", "", false},
+	{"http_headers", "", false},
+	{"request_headers", "", false},
+	{"http", "", false},
+	{"req", "", false},
+	{"request", "", false},
+	{"mdc", "", false},        // logback
+	{"contextMap", "", false}, // log4j 2
+	{"scopes", "", true},      // .NET
 }
 
 // maxContainers bounds how deep containers are followed, maxScopes how many maps of an array.
@@ -129,8 +132,12 @@ const (
 // Numbers of names: 0 is none, then come traceNames, then containers.
 const noName = 0
 
-func nameOf(i int) uint8      { return uint8(i + 1) }
-func containerOf(i int) uint8 { return uint8(len(traceNames) + i + 1) }
+// containerAt is the container with a number.
+func containerAt(id uint8) *container { return &containers[int(id)-len(traceNames)-1] }
+
+func nameOf(i int) uint8        { return uint8(i + 1) }
+func containerOf(i int) uint8   { return uint8(len(traceNames) + i + 1) }
+func isContainer(id uint8) bool { return int(id) > len(traceNames) }
 
 // longestName bounds the length of a name, as it is written and as it is folded.
 const longestName = 48
@@ -183,6 +190,11 @@ func newFolds(used func(format) bool) *folds {
 			if n.header {
 				f.add("http_"+n.name, nameOf(i))
 			}
+		}
+	}
+	for _, name := range usualNames {
+		if id := f.find([]byte(foldString(name))); id != noName {
+			f.add(name, id)
 		}
 	}
 	for i, c := range containers {

@@ -94,7 +94,7 @@ func (c *Config) checkNames(v *option.Values) {
 			v.Fail(opt, "%s: only top-level fields can be named here, without a $, for example: %s %s", name, opt, example(opt))
 			return
 		}
-		if n := folds.lookup("", []byte(name)); n != noName && int(n) <= len(traceNames) && len(c.Trace) > 0 &&
+		if n := folds.lookup("", []byte(name)); n != noName && !isContainer(n) && len(c.Trace) > 0 &&
 			(u == useRemove || u >= useRenameTo && u != useTrace) && !(u == useRenameTo && (name == targets[0] || name == targets[1] || name == targets[2])) {
 			t := &traceNames[n-1]
 			v.Fail(opt, "%s: %s %s, but trace takes trace context of the form %s from it, and removes it by itself; leave out the one, or leave %s out of trace",
@@ -193,7 +193,7 @@ func (c *Config) checkAttributes(v *option.Values, add func(string, use)) {
 			continue
 		}
 		seen[a.option+" "+a.Name] = true
-		path := split(c.Naming.Of(a.Name), c.Nested, c.Under)
+		path := c.pathOf(a.Name)
 		if c.Level != "" && a.Name == c.Level {
 			path = []string{a.Name}
 			if c.Status != "" && c.Overwrite {
