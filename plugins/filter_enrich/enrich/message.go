@@ -223,7 +223,8 @@ var textNames = [...]struct{ text, name string }{
 
 const longestTextName = len("dt.trace_sampled")
 
-// textPatterns notes what stands behind name= in text, after a separator, and behind TID:.
+// textPatterns notes what stands behind name= in text, after a separator, behind "name": where JSON stands behind text, as
+// zap's console encoder writes it, and behind TID:.
 func (e *editor) textPatterns(text []byte) {
 	for at := 0; ; {
 		i := bytes.IndexByte(text[at:], '=')
@@ -232,24 +233,38 @@ func (e *editor) textPatterns(text []byte) {
 		}
 		i += at
 		at = i + 1
-		from := i
-		for from > 0 && i-from <= longestTextName && isNameByte(text[from-1]) {
-			from--
+		e.textName(text, i, at)
+	}
+	for at := 0; ; {
+		i := bytes.Index(text[at:], []byte(`":`))
+		if i < 0 {
+			break
 		}
-		if i-from < len("spanId") || i-from > longestTextName {
-			continue
-		}
-		for j := range textNames {
-			if n := &textNames[j]; n.text == string(text[from:i]) {
-				e.noteText(e.textIDs[j], value(text[i+1:]))
-				break
-			}
-		}
+		i += at
+		at = i + 2
+		e.textName(text, i, space(text, at))
 	}
 	// SkyWalking's own id is none of a trace, and is left; other loggers write an id there.
 	if i := bytes.Index(text, []byte("TID:")); i >= 0 && (i == 0 || !isNameByte(text[i-1])) {
 		if v := value(bytes.TrimLeft(text[i+4:], " ")); len(v) == 32 {
 			e.noteText(e.textIDs[0], v)
+		}
+	}
+}
+
+// textName notes the value at text[at:] if the name that ends at text[end] is one.
+func (e *editor) textName(text []byte, end, at int) {
+	from := end
+	for from > 0 && end-from <= longestTextName && isNameByte(text[from-1]) {
+		from--
+	}
+	if end-from < len("spanId") || end-from > longestTextName {
+		return
+	}
+	for j := range textNames {
+		if n := &textNames[j]; n.text == string(text[from:end]) {
+			e.noteText(e.textIDs[j], value(text[at:]))
+			return
 		}
 	}
 }
