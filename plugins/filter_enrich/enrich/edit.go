@@ -165,6 +165,7 @@ func (e *editor) edit(body []byte) bool {
 		return false
 	}
 	e.changed = false
+	e.message.read, e.message.level = false, nil
 	e.added, e.more, e.scratch = e.added[:0], 0, e.scratch[:0]
 	if len(e.hits) > 0 {
 		e.gather()
@@ -176,7 +177,6 @@ func (e *editor) edit(body []byte) bool {
 		e.convertDurations(body)
 	}
 	if e.seen&(roleTrace|roleMessage) != 0 || e.tp != nil && e.tp.anyRecord {
-		e.message.read, e.message.level = false, nil
 		if e.tp != nil {
 			e.trace(body)
 		}

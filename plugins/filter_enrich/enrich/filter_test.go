@@ -2,8 +2,12 @@ package enrich
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +15,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"flbgo/shared/chunk"
+	"flbgo/shared/record"
 )
 
 // The option sets that the tests below and the fuzz target run every chunk through.
@@ -204,6 +209,38 @@ func TestDuplicates(t *testing.T) {
 	check("\x83\xa8trace_id\xa3abc\xa8trace_id\xa0\xabtraceparent"+valid,
 		"\x84\xa8trace_id\xa3abc\xa8trace_id\xd9\x204bf92f3577b34da6a3ce929d0e0e4736\xa7span_id\xb000f067aa0ba902b7\xabtrace_flags\xa201")
 	check("\x83\xa8trace_id\xa0\xa8trace_id\xa3abc\xabtraceparent"+valid, "\x83\xa8trace_id\xa0\xa8trace_id\xa3abc\xabtraceparent"+valid)
+}
+
+// What becomes of a record does not depend on the records before it.
+func TestRecordsAreIndependent(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/golden/*.json")
+	var bodies [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g golden
+		if err := json.Unmarshal(text, &g); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range g.Records {
+			bodies = append(bodies, msgpackOf(t, string(r.In)))
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, options := range append(optionSets, benchOptions) {
+		f := newFilter(t, options...)
+		for range 5 {
+			r.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
+			together := bodiesOf(apply(f, chunkOf(true, bodies...), "app.x"))
+			for i, body := range bodies {
+				if alone := bodiesOf(apply(f, chunkOf(true, body), "app.x")); !bytes.Equal(alone[0], together[i]) {
+					t.Fatalf("%q: behind others\n%s\nbecomes %s, alone %s", options, record.AppendJSON(nil, body), record.AppendJSON(nil, together[i]), record.AppendJSON(nil, alone[0]))
+				}
+			}
+		}
+	}
 }
 
 // Many calls at once, with different tags, give what one after the other gives.

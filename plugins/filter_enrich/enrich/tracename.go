@@ -42,7 +42,8 @@ const (
 )
 
 // traceName is a field's name that means something here. Letter case, hyphens and underscores do not count, as headers
-// change them on their way through proxies and loggers: X-B3-TraceId, x_b3_traceid, traceId, trace_id.
+// change them on their way through proxies and loggers: X-B3-TraceId, x_b3_traceid, traceId, trace_id. Only those of
+// Application Insights must be as they stand: an operationId is something else to many.
 type traceName struct {
 	name   string
 	format format
@@ -267,5 +268,9 @@ func (f *folds) lookup(prefix string, name []byte) uint8 {
 	if !ok {
 		return noName
 	}
-	return f.find(text)
+	id := f.find(text)
+	if id != noName && !isContainer(id) && traceNames[id-1].format == formatAppInsights && traceNames[id-1].name != string(name) {
+		return noName
+	}
+	return id
 }
