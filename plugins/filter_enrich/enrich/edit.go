@@ -31,7 +31,10 @@ type editor struct {
 	scratch []byte // new values of hits
 	context traceContext
 	traced  bool // the record has a trace, context.id
-	message messageReader
+
+	traceHits, targetHits int   // fields that have to do with traces, and those of them that traces are written to
+	traceAt               int32 // the last of them
+	message               messageReader
 
 	// The attributes that depend on the record.
 	values   []span // of the leaves, in valueBuf
@@ -167,9 +170,7 @@ func (e *editor) edit(body []byte) bool {
 	e.changed = false
 	e.message.read, e.message.level = false, nil
 	e.added, e.more, e.scratch = e.added[:0], 0, e.scratch[:0]
-	if len(e.hits) > 0 {
-		e.gather()
-	}
+	e.gather()
 	if e.seen&roleRename != 0 {
 		e.rename()
 	}

@@ -132,6 +132,12 @@ func (p *plan) planTrace(c *Config) {
 		}
 		t.paths = append(t.paths, tracePath{name, tp.path})
 	}
+	t.plain = len(t.paths) == 0
+	for _, moves := range [][]move{p.renames, p.durations} {
+		for _, m := range moves {
+			t.plain = t.plain && p.slots[m.to].roles&roleTrace == 0
+		}
+	}
 	t.anyRecord = len(t.paths) > 0 || t.generate != nil
 	p.folded = make([]int, len(traceNames)+len(containers)+1)
 	for i := range p.folded {

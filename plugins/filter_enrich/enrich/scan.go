@@ -80,11 +80,20 @@ var shortSize = func() (t [256]uint8) {
 
 // gather drops what is to be removed, and counts the rest.
 func (e *editor) gather() {
+	e.traceHits, e.targetHits = 0, 0
 	for i := range e.hits {
 		h := &e.hits[i]
-		if e.slots[h.slot].roles&roleRemove != 0 {
-			h.dropped, e.changed = true, true
-			continue
+		s := &e.slots[h.slot]
+		if s.roles&(roleRemove|roleTrace) != 0 {
+			if s.roles&roleRemove != 0 {
+				h.dropped, e.changed = true, true
+				continue
+			}
+			e.traceHits++
+			e.traceAt = int32(i)
+			if s.target != 0 {
+				e.targetHits++
+			}
 		}
 		f := &e.fields[h.slot]
 		f.count++

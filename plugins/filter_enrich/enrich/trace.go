@@ -27,6 +27,7 @@ type tracePlan struct {
 	generate  *record.Path
 	metadata  bool // the event's metadata get the ids too
 	ownsFirst bool
+	plain     bool // no field gets a name that has to do with traces, and no path is looked up: see usual
 	anyRecord bool // also a record without any field of a trace's can get one
 }
 
@@ -115,6 +116,9 @@ func (e *editor) trace(body []byte) {
 	c, t := &e.context, e.tp
 	c.used = c.used[:0]
 	c.counted = 0
+	if t.plain && e.usual(body) {
+		return
+	}
 	if e.seen&roleTrace != 0 {
 		e.collect(body)
 	}
@@ -146,6 +150,73 @@ func (e *editor) trace(body []byte) {
 	if c.owns {
 		c.own, c.owns = [3]raw{}, false
 	}
+}
+
+// usual does the work of trace for what nearly all records have that have anything: a traceparent and nothing else, or ids
+// that are in their target form. It is false for all others.
+func (e *editor) usual(body []byte) bool {
+	c, t := &e.context, e.tp
+	switch {
+	case e.traceHits == 1 && e.targetHits == 0:
+		h := &e.hits[e.traceAt]
+		v := h.of(body)
+		if e.slots[h.slot].trace != w3cName || v[0] != 0xd9 {
+			return false
+		}
+		if c.id.clear(); readTraceparent(v[2:], &c.id) != converted {
+			return false
+		}
+		c.used = append(c.used, e.traceAt)
+		e.n.of(formatW3C).found++
+		e.traced = true
+		e.finish(formatW3C)
+		return true
+	case e.traceHits == e.targetHits && e.traceHits > 0 && !t.decimal:
+		c.id.clear()
+		for i, slot := range t.targets {
+			switch f := e.fields[slot]; f.count {
+			case 0:
+				if i == 0 {
+					return false
+				}
+			case 1:
+				if !c.id.take(i, e.hits[f.last].of(body)) {
+					return false
+				}
+			default:
+				return false
+			}
+		}
+		e.n.of(t.own).found++
+		e.traced = true
+		return true
+	}
+	return false
+}
+
+// take takes one of the three fields if it is in its target form.
+func (id *ids) take(i int, v record.Value) bool {
+	const zero = 0x3030303030303030
+	switch i {
+	case 0:
+		if len(v) != 34 || v[0] != 0xd9 {
+			return false
+		}
+		a, b, c, d := word(v, 2), word(v, 10), word(v, 18), word(v, 26)
+		id.hasTrace = hexWord(a) && hexWord(b) && hexWord(c) && hexWord(d) && (a != zero || b != zero || c != zero || d != zero)
+		copy(id.trace[:], v[2:])
+		return id.hasTrace
+	case 1:
+		if len(v) != 17 || v[0] != 0xb0 {
+			return false
+		}
+		a, b := word(v, 1), word(v, 9)
+		id.hasSpan = hexWord(a) && hexWord(b) && (a != zero || b != zero)
+		copy(id.span[:], v[1:])
+		return id.hasSpan
+	}
+	id.hasFlags = len(v) == 3 && v[0] == 0xa2 && lowerHex(id.flags[:], v[1:]) && id.flags[0] == v[1] && id.flags[1] == v[2]
+	return id.hasFlags
 }
 
 // collect notes the record's fields that have to do with traces.

@@ -96,6 +96,16 @@ var traceNames = []traceName{
 	{"@sp", formatSerilog, partSpan, false},
 }
 
+// w3cName is the number of traceparent.
+var w3cName = func() uint8 {
+	for i := range traceNames {
+		if traceNames[i].format == formatW3C {
+			return nameOf(i)
+		}
+	}
+	return noName
+}()
+
 // usualNames are spellings that loggers use, beside those in traceNames: they are found without being folded.
 var usualNames = []string{"traceId", "spanId", "TraceId", "SpanId", "traceID", "spanID", "X-B3-TraceId", "X-B3-SpanId",
 	"X-B3-Sampled", "otelTraceID", "otelSpanID", "otelTraceSampled", "x-amzn-trace-id", "_X_AMZN_TRACE_ID", "dd"}
@@ -172,8 +182,10 @@ type folds struct {
 	// first and last have by first and by last byte a bit for each length that names have as they are written, the last bit
 	// for all lengths from 31 on. Nearly all names that mean nothing end here.
 	first, last [256]uint32
-	index       []folded
-	mask        uint32
+	// ends has a bit for each length with each first and last byte, of those that are left.
+	ends  [64]uint64
+	index []folded
+	mask  uint32
 }
 
 type folded struct {
@@ -213,12 +225,15 @@ func (f *folds) add(name string, id uint8) {
 	// As it is written a name is longer by as many hyphens and underscores as it has at the most.
 	for n := len(text); n <= len(name); n++ {
 		bit := uint32(1) << min(n, 31)
-		for _, c := range []byte{name[0], text[0]} {
-			f.first[c] |= bit
-			f.first[upperOf(c)] |= bit
+		end := text[len(text)-1]
+		for _, c := range []byte{name[0], text[0], upperOf(name[0]), upperOf(text[0])} {
+			for _, z := range []byte{end, upperOf(end)} {
+				f.first[c] |= bit
+				f.last[z] |= bit
+				i := endsHash(c, z, n)
+				f.ends[i>>6] |= 1 << (i & 63)
+			}
 		}
-		f.last[text[len(text)-1]] |= bit
-		f.last[upperOf(text[len(text)-1])] |= bit
 	}
 	for at := foldHash([]byte(text)) & f.mask; ; at = (at + 1) & f.mask {
 		if e := &f.index[at]; e.id == noName {
@@ -239,8 +254,12 @@ func upperOf(c byte) byte {
 
 // may says that a name can be one of the names. It is not empty.
 func (f *folds) may(name []byte) bool {
-	n := len(name)
-	return f.first[name[0]]&f.last[name[n-1]]>>min(n, 31)&1 != 0
+	i := endsHash(name[0], name[len(name)-1], len(name))
+	return f.ends[i>>6]>>(i&63)&1 != 0
+}
+
+func endsHash(first, last byte, n int) uint32 {
+	return (uint32(first)*0x2f1b ^ uint32(last)*0x1a3d ^ uint32(n)*0x3c97) >> 3 & 4095
 }
 
 // find is the number of a folded name, or noName.
