@@ -40,14 +40,12 @@ var useText = [...]string{"removes it", "gives it another name", "gives it anoth
 // Notably no field may be renamed to what trace or durations consume: where both stand in a record the renamed one would
 // have to wait for a second pass.
 var compatible = map[[2]use]bool{
-	{useRenameFrom, useTracePath}:    false,
 	{useLevel, useRenameTo}:          true,
 	{useLevel, useAttribute}:         true, // the level of records that have none
 	{useStatus, useRenameTo}:         true,
 	{useStatus, useGenerate}:         true,
 	{useStatus, useServiceFrom}:      true,
 	{useStatus, usePath}:             true,
-	{useMessage, useMessage}:         false,
 	{useMessage, useServiceFrom}:     true,
 	{useMessage, usePath}:            true,
 	{useMessage, useRenameTo}:        true,
