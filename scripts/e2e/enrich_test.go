@@ -194,6 +194,7 @@ func TestEnrichBeforeKafka(t *testing.T) {
 			conf := strings.ReplaceAll(enrichTail, "DIR/logs", "${LOG_DIR}") + `
 [OUTPUT]
     Name        kafka_batch
+    Alias       kafka
     Match       *
     Brokers     ${KAFKA_BROKERS}
     Topics      ${KAFKA_TOPIC}

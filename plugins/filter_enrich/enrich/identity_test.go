@@ -160,6 +160,25 @@ func TestPodsAreRemembered(t *testing.T) {
 	}
 }
 
+// Chunks behind the kubernetes filters of real hosts, whose maps 5.1.1 writes with heads longer than needed.
+func TestCapturedKubernetes(t *testing.T) {
+	f := newFilter(t, "service_from record", "from_message log")
+	for _, version := range []string{"1.8.15", "5.1.1"} {
+		in, err := os.ReadFile("../../../testdata/chunks/" + version + "-kubernetes.msgpack")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := bodiesOf(in)[0]
+		out := string(record.AppendJSON(nil, bodiesOf(apply(f, in, "kube.x"))[0]))
+		want := strings.TrimSuffix(string(record.AppendJSON(nil, body)), "}") +
+			`,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","level":"WARN","severity_number":13,` +
+			`"service.name":"checkout","service.version":"1.4.2","service.instance.id":"shop.checkout-6f7d9b-x2x4z.app","service.namespace":"shop"}`
+		if out != want {
+			t.Errorf("%s:\n%s, want\n%s", version, out, want)
+		}
+	}
+}
+
 // The trace goes into the metadata of events that have some, in the form that out_opentelemetry takes.
 func TestMetadata(t *testing.T) {
 	f := newFilter(t, "otlp_metadata on")

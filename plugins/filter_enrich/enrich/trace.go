@@ -113,7 +113,7 @@ func (e *editor) forget() {
 func (e *editor) trace(body []byte) {
 	c, t := &e.context, e.tp
 	c.used = c.used[:0]
-	c.counted = 0
+	c.counted, c.present = 0, 0
 	if t.plain && e.usual(body) {
 		return
 	}
@@ -149,12 +149,6 @@ func (e *editor) trace(body []byte) {
 		c.own, c.owns = [3]raw{}, false
 	}
 }
-
-// nothing is the outcome where no field has a trace id, valid or not.
-const nothing outcome = 3
-
-// blocked is the outcome where the field for the trace id holds something that is none: nothing else is written there.
-const blocked outcome = 4
 
 // resolve asks the formats that are there, highest first, for the trace context.
 func (e *editor) resolve() (format, outcome) {

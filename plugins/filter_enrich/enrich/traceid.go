@@ -15,6 +15,8 @@ const (
 	converted outcome = iota
 	absent            // the value says that there is none
 	invalid           // there is one, but not in a form that is known; it is left as it is
+	nothing           // of a whole record: no field has a trace id, valid or not
+	blocked           // of a whole record: the field for the trace id holds something that is none, and keeps it
 )
 
 // ids are a trace context in its target form: lower-case hexadecimal digits.
