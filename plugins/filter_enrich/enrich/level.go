@@ -39,8 +39,8 @@ var severities = [...]struct {
 // syslogLevels are the severities 0 to 7 of RFC 5424.
 var syslogLevels = [8]severity{sevFatal, sevFatal, sevFatal, sevError, sevWarn, sevInfo, sevInfo, sevDebug}
 
-// severityOfNumber is what a number means as a level: 0 to 7 are syslog's, 10 to 69 bunyan's and pino's, in which a level
-// of one's own is called after the one below it.
+// severityOfNumber is what a number means as a level: 0 to 7 are syslog's, 10 to 69 bunyan's and pino's, where one between
+// two levels counts as the lower.
 func severityOfNumber(n int64) severity {
 	switch {
 	case n >= 0 && n < 8:

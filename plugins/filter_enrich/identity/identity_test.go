@@ -376,6 +376,20 @@ func TestECSHangs(t *testing.T) {
 	}
 }
 
+// The timeout is that of the whole question, both of its requests together.
+func TestECSTimeout(t *testing.T) {
+	done := make(chan struct{})
+	url := endpoint(t, func(w http.ResponseWriter, r *http.Request) { <-done })
+	defer close(done)
+	s := system(t, ecsVariable+"="+url)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if attrs, state, err := readECS(ctx, &s); attrs != nil || state != Failed || err == nil || time.Since(start) > 2*time.Second {
+		t.Errorf("%v, %v, %v after %v", attrs, state, err, time.Since(start))
+	}
+}
+
 // What is no answer counts as none; the endpoint is asked again until there is one.
 func TestECSRubbish(t *testing.T) {
 	answers := []string{"<html>", "{}", `{"TaskARN":5}`, `{"TaskARN":`, "", strings.Repeat("[", 10000), task}
