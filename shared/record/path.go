@@ -197,18 +197,6 @@ func (p Path) Top() (dotted, first string) {
 	return p.dotted, p.steps[0].key
 }
 
-// Field is the name of the top-level field that the path can mean as a whole, "" where it always leads into one: status for
-// status, a.b for a.b, which can also mean b inside a.
-func (p Path) Field() string {
-	switch {
-	case len(p.steps) == 1:
-		return p.steps[0].key
-	case p.dots == len(p.steps):
-		return p.dotted
-	}
-	return ""
-}
-
 // FindIn is Find for a caller that has the values of the two top-level fields at hand, nil for one that is not there.
 func (p Path) FindIn(dotted, first Value) (v Value, ok bool) {
 	if dotted != nil && p.dots > 0 {

@@ -123,11 +123,11 @@ func (p *plan) planTrace(c *Config) {
 	}
 	for _, tp := range c.TracePaths {
 		name := p.traceNameOf(tp.format)
-		field := tp.path.Field()
-		if field != "" {
+		field, ok := tp.path.TopLevel()
+		if ok {
 			p.slots[p.slot(field, roleTrace)].trace = name
 		}
-		if dotted, _ := tp.path.Top(); field != "" && dotted == "" {
+		if dotted, _ := tp.path.Top(); ok && dotted == "" {
 			continue
 		}
 		t.paths = append(t.paths, tracePath{name, tp.path})
