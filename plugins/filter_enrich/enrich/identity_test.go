@@ -54,6 +54,25 @@ func TestSourcesAndOptions(t *testing.T) {
 	f(`{"k8s.node.name":"n"}`, "sources kubernetes", "service_from record")
 }
 
+// What a source says under the name of a field that another option is about is left out.
+func TestSourcesKeepOut(t *testing.T) {
+	f, err := newOn(systemOf("/nonexistent", "OTEL_RESOURCE_ATTRIBUTES=trace_id=4bf92f3577b34da6a3ce929d0e0e4736,traceparent=x,level=info,severity_number=9,"+
+		"gone=1,old=1,new=1,field=1,span.id=1,a.b=ok"), discard, getter("remove gone", "rename old=new", "attributes x=$field"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for in, want := range map[string]string{
+		`{}`:                           `{"new":"1","a.b":"ok"}`,
+		`{"old":5,"field":7,"gone":1}`: `{"new":5,"field":7,"x":7,"a.b":"ok"}`,
+		`{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"}`: `{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"00f067aa0ba902b7","trace_flags":"01","new":"1","a.b":"ok"}`,
+	} {
+		if got := applyJSON(t, f, "t", in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
 // A source that says something new changes the records from then on, while calls are under way, and each record is of one
 // moment.
 func TestRefresh(t *testing.T) {

@@ -1,7 +1,7 @@
 package enrich
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +91,9 @@ type Config struct {
 	Remove      []string
 	Listen      string
 	WebConfig   string
+
+	uses  map[string][]use // of each name
+	folds *folds           // of the formats in Trace
 }
 
 // Attribute is one attribute that every record gets, under its OpenTelemetry name.
@@ -182,16 +185,13 @@ func (c *Config) readAttributes(v *option.Values) {
 		add("attributes", p.Key, p.Value)
 	}
 	for _, item := range v.List("service_from") {
-		if item == "record" || item == podField {
-			item = ""
-		}
-		if item == "" {
+		if item == "record" {
 			c.ServiceFrom = append(c.ServiceFrom, template{{kind: piecePod, part: podName}})
 			continue
 		}
 		t, err := parseTemplate(item)
 		if err == nil && !t.ofRecord() && !slices.ContainsFunc(t, func(p piece) bool { return p.kind == pieceTag }) {
-			err = fmt.Errorf("it says the same of every record, which is what service_name is for")
+			err = errors.New("it says the same of every record, which is what service_name is for")
 		}
 		if err != nil {
 			v.Fail("service_from", "%s: %v; for example: service_from %s", item, err, example("service_from"))
@@ -308,7 +308,9 @@ func (c *Config) all(found []identity.Attribute) []attribute {
 		add(a.Name, a.value)
 	}
 	for _, a := range found {
-		add(a.Name, template{{text: a.Value}})
+		if c.free(c.pathOf(a.Name)) {
+			add(a.Name, template{{text: a.Value}})
+		}
 	}
 	return all
 }

@@ -146,8 +146,9 @@ const noName = 0
 // containerAt is the container with a number.
 func containerAt(id uint8) *container { return &containers[int(id)-len(traceNames)-1] }
 
-func nameOf(i int) uint8        { return uint8(i + 1) }
-func containerOf(i int) uint8   { return uint8(len(traceNames) + i + 1) }
+func nameOf(i int) uint8      { return uint8(i + 1) }
+func containerOf(i int) uint8 { return uint8(len(traceNames) + i + 1) }
+
 func isContainer(id uint8) bool { return int(id) > len(traceNames) }
 
 // longestName bounds the length of a name, as it is written and as it is folded.

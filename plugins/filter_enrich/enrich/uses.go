@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"slices"
 	"strings"
 
 	"flbgo/shared/option"
@@ -73,14 +74,8 @@ var compatible = map[[2]use]bool{
 // checkNames refuses names that are no names, and uses of one name that do not go together.
 func (c *Config) checkNames(v *option.Values) {
 	uses := map[string][]use{}
-	folds := newFolds(func(f format) bool {
-		for _, t := range c.Trace {
-			if t == f {
-				return true
-			}
-		}
-		return false
-	})
+	folds := newFolds(func(f format) bool { return slices.Contains(c.Trace, f) })
+	c.uses, c.folds = uses, folds
 	targets := c.Naming.Trace()
 	add := func(name string, u use) {
 		opt := useOption[u]
@@ -92,8 +87,10 @@ func (c *Config) checkNames(v *option.Values) {
 			v.Fail(opt, "%s: only top-level fields can be named here, without a $, for example: %s %s", name, opt, example(opt))
 			return
 		}
-		if n := folds.lookup("", []byte(name)); n != noName && !isContainer(n) && len(c.Trace) > 0 &&
-			(u == useRemove || u >= useRenameTo && u != useTrace) && !(u == useRenameTo && (name == targets[0] || name == targets[1] || name == targets[2])) {
+		// What trace reads and takes away is nobody else's; its targets may get an id that has another name.
+		n := folds.lookup("", []byte(name))
+		taken := n != noName && !isContainer(n) && !(u == useRenameTo && slices.Contains(targets[:], name))
+		if taken && (u == useRemove || u >= useRenameTo && u != useTrace) {
 			t := &traceNames[n-1]
 			v.Fail(opt, "%s: %s %s, but trace takes trace context of the form %s from it, and removes it by itself; leave out the one, or leave %s out of trace",
 				name, opt, useText[u], t.format, t.format)
@@ -205,6 +202,10 @@ func (c *Config) checkAttributes(v *option.Values, add func(string, use)) {
 			v.Fail(a.option, "%s: %d maps in one another are more than the %d that are allowed", a.Name, len(path)-1, maxDepth-1)
 			continue
 		}
+		if c.traced(path) {
+			v.Fail(a.option, "%s: trace would take %s for trace context; give the attribute another name", a.Name, strings.Join(path, "."))
+			continue
+		}
 		for _, other := range paths {
 			if inside(path, other) {
 				v.Fail(a.option, "%s: %s would be a field and a map at once; give one of the two another name", a.Name, strings.Join(path, "."))
@@ -217,6 +218,28 @@ func (c *Config) checkAttributes(v *option.Values, add func(string, use)) {
 	if c.Under != "" {
 		add(c.Under, useAttribute)
 	}
+}
+
+// traced says that trace context is looked for in the field that an attribute would be, which is in a map.
+func (c *Config) traced(path []string) bool {
+	if len(path) < 2 {
+		return false
+	}
+	n := c.folds.lookup("", []byte(path[0]))
+	return isContainer(n) && c.folds.lookup(containerAt(n).prefix, []byte(path[1])) != noName
+}
+
+// free says that an attribute of a source may be written to a path: no option has another use for the field.
+func (c *Config) free(path []string) bool {
+	if n := c.folds.lookup("", []byte(path[0])); n != noName && !isContainer(n) || c.traced(path) || path[0] == c.Level || len(path) > maxDepth {
+		return false
+	}
+	for _, u := range c.uses[path[0]] {
+		if !compatible[[2]use{u, useAttribute}] {
+			return false
+		}
+	}
+	return true
 }
 
 // inside says that one path leads into the other.
