@@ -36,7 +36,7 @@ func (e *editor) read(f format) outcome {
 	}
 	c.id.hasTrace = true
 	e.use(r)
-	if f == formatDatadog {
+	if f == formatDatadog && r != &c.own[0] { // where dd.trace_id is what is written, its upper half stays where it is
 		e.high()
 	}
 	e.spanOf(f)
