@@ -293,7 +293,7 @@ func value(text []byte) []byte {
 	return text[:n:n]
 }
 
-// textIDs are the numbers of the names of textNames, noName for those of formats that are not asked.
+// newTextIDs are the numbers of the names of textNames, noName for those of formats that are not asked.
 func newTextIDs(t *tracePlan) (ids [len(textNames)]uint8) {
 	for i, n := range textNames {
 		for j := range traceNames {

@@ -194,7 +194,7 @@ type folded struct {
 	id   uint8
 }
 
-// traceFolds has every name and container of the formats that are in use.
+// newFolds has every name and container of the formats that are in use.
 func newFolds(used func(format) bool) *folds {
 	f := &folds{mask: 255}
 	f.index = make([]folded, f.mask+1)

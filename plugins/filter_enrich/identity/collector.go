@@ -124,16 +124,22 @@ func (c *Collector) watch(ctx context.Context, s Source, asked func(), once bool
 	})
 }
 
+// spawn starts a goroutine. A panic in it would end the host, so it ends the goroutine instead.
 func (c *Collector) spawn(f func()) {
 	c.wg.Add(1)
 	go func() {
 		defer c.wg.Done()
+		defer func() {
+			if p := recover(); p != nil && c.cfg.Log != nil {
+				c.cfg.Log.Error("a source of attributes is no longer asked", "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
 		f()
 	}()
 }
 
-// set asks a source and takes its answer. A panic in a goroutine would end the host, so it counts as a failure. A source
-// that failed keeps what it said before, unless it still says something.
+// set asks a source and takes its answer. A panic counts as a failure. A source that failed keeps what it said before,
+// unless it still says something.
 func (c *Collector) set(s Source, read func() ([]Attribute, State, error)) (state State) {
 	var attrs []Attribute
 	var err error
