@@ -43,7 +43,8 @@ type editor struct {
 	merged   []byte
 	pods     pods
 
-	levelText []byte
+	levelText []byte // the level of a message, as msgpack
+	finer     byte   // what its number is above the first of its word
 	sizes     []int
 }
 

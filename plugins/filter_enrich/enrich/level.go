@@ -91,6 +91,43 @@ func severityOf(word []byte) severity {
 	return unknown
 }
 
+// finerOf is how far OpenTelemetry's number for a level is above the first of its word: of the levels that have no word of
+// their own here it says a little more. (OpenTelemetry, logs data model, appendix B)
+func finerOf(v record.Value) byte {
+	if n, ok := v.Int(); ok && n == 5 {
+		return 1
+	}
+	text, _ := v.Text()
+	switch text = trimLevel(text); len(text) {
+	case 1:
+		if text[0] == '5' {
+			return 1
+		}
+	case 4:
+		if equalFold(text, "fine") {
+			return 1
+		}
+	case 6:
+		if equalFold(text, "notice") {
+			return 1
+		}
+		if equalFold(text, "config") {
+			return 2
+		}
+	}
+	return 0
+}
+
+// equalFold compares ASCII letters without their case. lower has nothing but small ones.
+func equalFold(text []byte, lower string) bool {
+	for i, c := range text {
+		if c|0x20 != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // trimLevel cuts the spaces that fixed-width layouts put around a level.
 func trimLevel(text []byte) []byte { return bytes.Trim(text, " \t") }
 
@@ -169,6 +206,7 @@ type defaultLevel struct {
 func (e *editor) normaliseLevel(body []byte) {
 	h := e.lastOf(e.level)
 	level, known := unknown, false
+	e.finer = 0
 	if d := &e.byTag.level; d.raw != nil && e.overwrite {
 		if known = true; h == nil || string(h.of(body)) != string(d.raw) || e.fields[e.level].count > 1 {
 			e.putLevel(h, d.raw)
@@ -181,6 +219,7 @@ func (e *editor) normaliseLevel(body []byte) {
 		if v := e.levelOfMessage(body); v != nil {
 			if level = e.severityOfValue(v); level != unknown {
 				known = true
+				e.finer = finerOf(v)
 				e.putLevel(h, severities[level].raw)
 				e.n.count[countLevelsFromMessage]++
 			}
@@ -232,6 +271,7 @@ func (e *editor) ownLevel(h *hit, v record.Value) (level severity, has bool) {
 	text, isText := v.Text()
 	if !isText {
 		if level = e.severityOfValue(v); level != unknown {
+			e.finer = finerOf(v)
 			e.replaceLevel(h, severities[level].raw)
 		}
 		return level, !blank(v)
@@ -255,6 +295,7 @@ func (e *editor) ownLevel(h *hit, v record.Value) (level severity, has bool) {
 		}
 	}
 	if s := &severities[level]; s.name != string(text) {
+		e.finer = finerOf(v)
 		e.replaceLevel(h, s.raw)
 	}
 	return level, true
@@ -273,7 +314,7 @@ func (e *editor) number(level severity, body []byte) {
 	first := severities[level].number
 	h := e.lastOf(e.severity)
 	if h == nil {
-		e.added = append(append(e.added, e.slots[e.severity].raw...), first)
+		e.added = append(append(e.added, e.slots[e.severity].raw...), first+e.finer)
 		e.more++
 		e.changed = true
 		return
@@ -284,7 +325,7 @@ func (e *editor) number(level severity, body []byte) {
 	case ok && n >= int64(first) && n < int64(first)+4:
 	case e.overwrite || blank(v) || ok && n == 0: // 0 is UNSPECIFIED
 		from := len(e.scratch)
-		e.scratch = append(e.scratch, first)
+		e.scratch = append(e.scratch, first+e.finer)
 		e.replace(h, from)
 	default:
 		e.n.count[countConflicts]++
