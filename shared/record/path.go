@@ -188,6 +188,28 @@ func (p Path) Find(body []byte) (v Value, ok bool) {
 	return follow(body, p.steps)
 }
 
+// Top is the names of the top-level fields in which Find looks: the dotted one, "" where the path has none, and the one
+// that the path begins with. The zero Path has neither.
+func (p Path) Top() (dotted, first string) {
+	if len(p.steps) == 0 {
+		return "", ""
+	}
+	return p.dotted, p.steps[0].key
+}
+
+// FindIn is Find for a caller that has the values of the two top-level fields at hand, nil for one that is not there.
+func (p Path) FindIn(dotted, first Value) (v Value, ok bool) {
+	if dotted != nil && p.dots > 0 {
+		if v, ok := follow(dotted, p.steps[p.dots:]); ok {
+			return v, true
+		}
+	}
+	if first == nil || len(p.steps) == 0 {
+		return nil, false
+	}
+	return follow(first, p.steps[1:])
+}
+
 func follow(v Value, steps []step) (Value, bool) {
 	for i := range steps {
 		var ok bool

@@ -206,6 +206,50 @@ func TestFinderSharesNames(t *testing.T) {
 	}
 }
 
+// The top-level fields that a path can lead through, for a caller that walks the record itself.
+func TestPathTop(t *testing.T) {
+	f := func(path, dotted, first string) {
+		t.Helper()
+		if d, one := mustPath(t, path).Top(); d != dotted || one != first {
+			t.Errorf("%s: top %q, %q", path, d, one)
+		}
+	}
+	f("status", "", "status")
+	f("$status", "", "status")
+	f("$['it''s']", "", "it's")
+	f("a.b", "a.b", "a")
+	f("$.a.b", "", "a")
+	f("$a['b.c'][0]", "", "a")
+	f("a.b[0]", "a.b", "a")
+	if d, first := (Path{}).Top(); d != "" || first != "" {
+		t.Error("the zero Path has names")
+	}
+}
+
+// FindIn finds what Find finds.
+func TestFindIn(t *testing.T) {
+	for _, body := range [][]byte{
+		mapOf(t, "a.b", 1), mapOf(t, "a", map[string]any{"b": 2}), mapOf(t, "a.b", 1, "a", map[string]any{"b": 2}),
+		mapOf(t, "a.b", []any{7}), mapOf(t, "a", map[string]any{"b": []any{8}}), mapOf(t), mapOf(t, "a", 5), mapOf(t, "a", nil),
+	} {
+		for _, text := range []string{"a", "a.b", "$a.b", "$.a.b", "$a['b']", "a.b[0]", "$['a.b']"} {
+			p := mustPath(t, text)
+			get := func(name string) Value {
+				v, _ := lookup(body, name)
+				return v
+			}
+			dotted, first := p.Top()
+			want, ok := p.Find(body)
+			if got, found := p.FindIn(get(dotted), get(first)); found != ok || string(got) != string(want) {
+				t.Errorf("%s in % x: % x, %v, want % x, %v", text, body, got, found, want, ok)
+			}
+		}
+	}
+	if _, ok := (Path{}).FindIn(Value{1}, Value{1}); ok {
+		t.Error("the zero Path finds something")
+	}
+}
+
 func TestFields(t *testing.T) {
 	body := mapOf(t, "a", 1, "b", []any{1, 2}, "a", "again", 5, nil)
 	var f Fields

@@ -12,15 +12,6 @@ import (
 	"flbgo/shared/record"
 )
 
-// outcome is what became of a value that an option was to convert.
-type outcome uint8
-
-const (
-	converted outcome = iota
-	absent            // the value says that there is none
-	invalid           // there is one, but not in a form that is known; it is left as it is
-)
-
 // millis reads a duration as a number of milliseconds. A number is seconds, and so is text that is a number; other text
 // is what Go's time.Duration prints, with the units h, m, s, ms, µs (also us) and ns. Values are scaled as decimals, so
 // that 0.123 s are 123 ms and not 122.99999999999999.
@@ -254,12 +245,12 @@ func (e *editor) convertDurations(body []byte) {
 		}
 		ms, what := millis(h.of(body))
 		if what == invalid {
-			e.n[countDurationsInvalid]++
+			e.n.count[countDurationsInvalid]++
 		}
 		if what != converted || !e.clearFor(m.to) {
 			continue
 		}
-		e.n[countDurations]++
+		e.n.count[countDurations]++
 		from := len(e.scratch)
 		e.scratch = msgp.AppendFloat64(e.scratch, ms)
 		e.only(m.from)

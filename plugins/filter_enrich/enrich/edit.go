@@ -9,12 +9,7 @@ import (
 // time. Between two records it keeps nothing but memory.
 type editor struct {
 	*plan
-
-	// The attributes, for a tag.
-	begun  bool
-	tag    []byte
-	values []value
-	block  []byte // all of them as msgpack, one behind the other, each with its name
+	byTag tagValues
 
 	// The chunk.
 	n         counts
@@ -31,11 +26,30 @@ type editor struct {
 	seen    role // of all fields
 	changed bool
 	added   []byte // fields to be written behind the record's own, as msgpack
-	all     bool   // behind added, the whole block too
+	all     bool   // behind added, the attributes' whole block too
 	more    int    // how many fields all that is
 	scratch []byte // new values of hits
+	context traceContext
+	traced  bool // the record has a trace, context.id
 
-	levelAdded bool
+	traceHits, targetHits int   // fields that have to do with traces, and those of them that traces are written to
+	traceAt               int32 // the last of them
+	message               messageReader
+
+	// The attributes that depend on the record.
+	values   []span // of the leaves, in valueBuf
+	valueBuf []byte
+	text     []byte
+	merged   []byte
+	pods     pods
+
+	levelText []byte // the level of a message, as msgpack
+	finer     byte   // what its number is above the first of its word
+	sizes     []int
+}
+
+func newEditor(p *plan) *editor {
+	return &editor{plan: p, fields: make([]field, len(p.slots)), values: make([]span, len(p.leaves))}
 }
 
 // hit is a field of the record, and what becomes of it. Offsets count from the start of the record. No pointers: a hit
@@ -58,7 +72,7 @@ type field struct {
 // rewrite appends the new form of a chunk to dst, unless nothing in it changes. Events that begin at until or behind it
 // stay as they are.
 func (e *editor) rewrite(dst, data []byte, until int) (out []byte, modified bool) {
-	e.n = counts{}
+	e.n.reset()
 	e.malformed, e.uncertain = len(data), false
 	copied := 0
 	r := &e.reader
@@ -66,31 +80,66 @@ func (e *editor) rewrite(dst, data []byte, until int) (out []byte, modified bool
 	for kind := r.Next(); kind != chunk.End; kind = r.Next() {
 		switch kind {
 		case chunk.Record:
-			e.n[countRecords]++
+			e.n.count[countRecords]++
 			at := r.Offset()
-			if at >= until || !e.edit(r.Body) {
+			if at >= until {
 				continue
 			}
-			e.n[countEnriched]++
-			e.uncertain = e.uncertain || at > e.malformed
+			body := e.edit(r.Body)
+			if e.traced && r.Modern && e.tp.metadata {
+				from := len(dst)
+				dst = append(dst, data[copied:at]...)
+				var head bool
+				if dst, head = e.appendHead(dst, r.Head, r.Metadata); head {
+					if body {
+						dst = e.appendBody(dst, r.Body)
+					} else {
+						dst = append(dst, r.Body...)
+					}
+					copied = at + len(r.Raw)
+					e.enriched(at)
+					continue
+				}
+				dst = dst[:from]
+			}
+			if !body {
+				continue
+			}
 			dst = append(dst, data[copied:at+len(r.Head)]...)
 			dst = e.appendBody(dst, r.Body)
 			copied = at + len(r.Raw)
+			e.enriched(at)
 		case chunk.Damaged:
-			e.n[countDamaged]++
+			e.n.count[countDamaged]++
 			e.reason = r.Reason
 			if r.Reason == chunk.Malformed {
 				e.malformed = min(e.malformed, r.Offset())
 			}
 		default:
-			e.n[countGroups]++
+			e.n.count[countGroups]++
 		}
 	}
-	r.Reset(nil) // the chunk's memory is borrowed
+	e.release()
 	if copied == 0 {
 		return dst, false
 	}
 	return append(dst, data[copied:]...), true
+}
+
+func (e *editor) enriched(at int) {
+	e.n.count[countEnriched]++
+	e.uncertain = e.uncertain || at > e.malformed
+}
+
+// release lets go of the chunk, whose memory is borrowed.
+func (e *editor) release() {
+	e.reader.Reset(nil)
+	e.forget()
+	e.context.own = [3]raw{}
+	e.message.level = nil
+	if e.message.iter != nil {
+		e.message.iter.ResetBytes(nil)
+	}
 }
 
 // sameEvents says that the two chunks are read as the same sequence of records, markers and damage.
@@ -115,27 +164,32 @@ func sameEvents(a, b []byte) bool {
 
 // edit looks at a record and says whether anything in it changes. body is a complete map.
 func (e *editor) edit(body []byte) bool {
+	e.traced = false
 	if !e.scan(body) {
 		return false
 	}
-	e.changed, e.levelAdded = false, false
+	e.changed = false
+	e.message.read, e.message.level = false, nil
 	e.added, e.more, e.scratch = e.added[:0], 0, e.scratch[:0]
-	if len(e.hits) > 0 {
-		e.gather()
-	}
+	e.gather()
 	if e.seen&roleRename != 0 {
 		e.rename()
 	}
 	if e.seen&roleDuration != 0 {
 		e.convertDurations(body)
 	}
-	if e.nested != nil || e.seen&roleTraceparent != 0 {
-		e.trace(body)
+	if e.seen&(roleTrace|roleMessage) != 0 || e.tp != nil && e.tp.anyRecord {
+		if e.tp != nil {
+			e.trace(body)
+		}
 	}
 	if e.level != none {
 		e.normaliseLevel(body)
 	}
 	e.addAttributes(body)
+	if len(e.context.noted) > 0 {
+		e.forget()
+	}
 	return e.changed
 }
 
@@ -186,7 +240,7 @@ func (e *editor) appendBody(dst, body []byte) []byte {
 	}
 	dst = append(append(dst, body[at:]...), e.added...)
 	if e.all {
-		dst = append(dst, e.block...)
+		dst = append(dst, e.byTag.block...)
 	}
 	return dst
 }

@@ -2,8 +2,12 @@ package enrich
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +15,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"flbgo/shared/chunk"
+	"flbgo/shared/record"
 )
 
 // The option sets that the tests below and the fuzz target run every chunk through.
@@ -20,9 +25,12 @@ var optionSets = [][]string{
 		"remove stream,c", "level_from_status status", "durations latency=duration_ms,request_time=duration_ms"},
 	{"attributes service.name=checkout,level=info,message=$TAG", "rename msg=message,text=message,a=status",
 		"on_conflict overwrite", "keep_original on", "durations latency=duration_ms,request_time=duration_ms"},
-	{"traceparent http.traceparent", "rename a=b,c=b", "attributes b=1,d=2", "level severity", "level_from_status status"},
-	{"traceparent $http['traceparent']", "remove http", "rename msg=duration_ms", "durations latency=duration_ms,a=ms", "on_conflict overwrite"},
-	{"traceparent off", "level off"},
+	{"trace otel,w3c=http.tp,b3,datadog", "rename a=b,c=b", "attributes b=1,d=2", "level severity", "level_from_status status", "generate from_field $request_id"},
+	{"remove http", "rename msg=duration_ms", "durations latency=duration_ms,a=ms", "on_conflict overwrite", "naming ecs", "layout nested",
+		"attributes service.name=checkout,service.version=$TAG[0],labels.app=$c,host.name=n", "from_message message", "otlp_metadata on"},
+	{"naming datadog", "under dd_service", "layout nested", "service_from record,$a,$TAG[0]", "service_name other", "environment prod",
+		"from_message on", "keep_original on", "otlp_metadata on", "attributes k=$kubernetes['pod_name']-$TAG[0],n=$b"},
+	{"trace off", "level off"},
 }
 
 // What is no record passes through byte for byte, in its place between records that change.
@@ -82,7 +90,7 @@ func TestDamageDoesNotSwallow(t *testing.T) {
 	if again := apply(f, got, "t"); !bytes.Equal(again, got) {
 		t.Errorf("a second pass gives % x", again)
 	}
-	if n := f.stats[countRecords].Load(); n != 1+2+2 {
+	if n := f.stats.count[countRecords].Load(); n != 1+2+2 {
 		t.Errorf("counted %d records, expected 5", n)
 	}
 	hungry[len(hungry)-1] = 255
@@ -185,7 +193,7 @@ func TestKeys(t *testing.T) {
 func TestDuplicates(t *testing.T) {
 	const valid = "\xd9\x3700-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	const ids = "\xa8trace_id\xd9\x204bf92f3577b34da6a3ce929d0e0e4736\xa7span_id\xb000f067aa0ba902b7\xabtrace_flags\xa201"
-	f := newFilter(t, "durations t=ms")
+	f := newFilter(t, "durations t=ms", "severity_number off")
 	check := func(in, want string) {
 		t.Helper()
 		got := bodiesOf(apply(f, chunkOf(false, []byte(in)), ""))
@@ -201,6 +209,38 @@ func TestDuplicates(t *testing.T) {
 	check("\x83\xa8trace_id\xa3abc\xa8trace_id\xa0\xabtraceparent"+valid,
 		"\x84\xa8trace_id\xa3abc\xa8trace_id\xd9\x204bf92f3577b34da6a3ce929d0e0e4736\xa7span_id\xb000f067aa0ba902b7\xabtrace_flags\xa201")
 	check("\x83\xa8trace_id\xa0\xa8trace_id\xa3abc\xabtraceparent"+valid, "\x83\xa8trace_id\xa0\xa8trace_id\xa3abc\xabtraceparent"+valid)
+}
+
+// What becomes of a record does not depend on the records before it.
+func TestRecordsAreIndependent(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/golden/*.json")
+	var bodies [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g golden
+		if err := json.Unmarshal(text, &g); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range g.Records {
+			bodies = append(bodies, msgpackOf(t, string(r.In)))
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, options := range append(optionSets, benchOptions) {
+		f := newFilter(t, options...)
+		for range 5 {
+			r.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
+			together := bodiesOf(apply(f, chunkOf(true, bodies...), "app.x"))
+			for i, body := range bodies {
+				if alone := bodiesOf(apply(f, chunkOf(true, body), "app.x")); !bytes.Equal(alone[0], together[i]) {
+					t.Fatalf("%q: behind others\n%s\nbecomes %s, alone %s", options, record.AppendJSON(nil, body), record.AppendJSON(nil, together[i]), record.AppendJSON(nil, alone[0]))
+				}
+			}
+		}
+	}
 }
 
 // Many calls at once, with different tags, give what one after the other gives.
@@ -223,7 +263,7 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got, want := f.stats[countRecords].Load(), int64(2*8*201); got != want {
+	if got, want := f.stats.count[countRecords].Load(), int64(2*8*201); got != want {
 		t.Errorf("counted %d records, expected %d", got, want)
 	}
 }
@@ -238,7 +278,7 @@ func TestNoAllocations(t *testing.T) {
 		tag := []byte("app.x")
 		dst := make([]byte, 0, 4096)
 		// An editor of its own: under the race detector the pool forgets some on purpose.
-		e := f.editors.New().(*editor)
+		e := newEditor(f.plan.Load())
 		call := func() {
 			e.begin(tag)
 			e.rewrite(dst, data, len(data))
@@ -297,7 +337,7 @@ func TestCounters(t *testing.T) {
 		t.Errorf("damage was logged %d times in two calls:\n%s", n, &log)
 	}
 	f.Close()
-	for _, want := range []string{"records=20", "enriched=16", "trace_found=2", "trace_invalid=2", "trace_absent=2", "trace_explicit=2",
+	for _, want := range []string{"records=20", "enriched=16", "trace_found_w3c=2", "trace_converted_w3c=2", "trace_invalid_w3c=2", "trace_absent=2", "trace_invalid_otel=2",
 		"conflicts_kept=4", "levels_normalised=2", "levels_from_status=2", "durations_converted=2", "durations_invalid=2",
 		"group_markers=2", "damaged=2"} {
 		if !strings.Contains(log.String(), " "+want) {
@@ -309,7 +349,7 @@ func TestCounters(t *testing.T) {
 // An instance that has nothing to do says so, and does nothing.
 func TestNothingToDo(t *testing.T) {
 	var log strings.Builder
-	f, err := New(slog.New(slog.NewTextHandler(&log, nil)), getter("traceparent off", "level off"))
+	f, err := New(slog.New(slog.NewTextHandler(&log, nil)), getter("trace off", "level off", "sources off"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +364,7 @@ func TestNothingToDo(t *testing.T) {
 // chunk.Reader lets no incomplete map through. Should one come all the same, it is left alone.
 func TestIncompleteBody(t *testing.T) {
 	for _, options := range optionSets {
-		e := newFilter(t, options...).editors.New().(*editor)
+		e := newEditor(newFilter(t, options...).plan.Load())
 		e.begin([]byte("app.x"))
 		for _, body := range [][]byte{msgpackOf(t, benchRecord), []byte("\x82\xd9\x03msg\xda\x00\x01x\xc4\x01k\x91\x01"), []byte("\x81\xc1\x01"), []byte("\x81\xa1a\xc1")} {
 			for n := range body {

@@ -23,26 +23,49 @@ const (
 
 func (g *growth) init(p *plan) {
 	g.most = 8 // the head of the map, and a longer name of a level
-	for _, a := range p.attributes {
-		g.most += len(p.slots[a.slot].raw) + 5
-		for _, piece := range a.value {
-			if g.most += len(piece.text); piece.text == "" {
-				g.most += 32
-			}
-		}
+	for i := range p.nodes {
+		g.most += p.nodes[i].most(p)
 	}
 	for _, moves := range [][]move{p.renames, p.durations} {
 		for _, m := range moves {
 			g.most += max(0, len(p.slots[m.to].raw)-len(p.slots[m.from].raw)+9)
 		}
 	}
-	if p.traceIDs[0] != none {
+	if p.tp != nil {
 		g.most += 96 // the three names and values; most often they take the place of 68 bytes
+		if p.tp.metadata {
+			g.most += 72
+		}
 	}
-	if p.status != none {
+	if p.level != none && (p.status != none || p.messages != nil) {
 		g.most += len(p.slots[p.level].raw) + 6
 	}
+	if p.severity != none {
+		g.most += len(p.slots[p.severity].raw) + 1
+	}
 	g.ratio.Store(int64(g.most) << 10 / firstRecord)
+}
+
+// most is what a node usually takes at the most.
+func (n *node) most(p *plan) int {
+	size := len(n.key) + 5
+	for i := range n.kids {
+		size += n.kids[i].most(p)
+	}
+	if n.leaf == none {
+		return size
+	}
+	most := 0
+	for _, t := range p.leaves[n.leaf].sources {
+		sum := 0
+		for i := range t {
+			if sum += len(t[i].text); t[i].kind != pieceText {
+				sum += 32
+			}
+		}
+		most = max(most, sum)
+	}
+	return size + most
 }
 
 // hint is the size to set aside for a chunk of n bytes: what is expected, and room for some records more.

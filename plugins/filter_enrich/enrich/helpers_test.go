@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tinylib/msgp/msgp"
 
+	"flbgo/plugins/filter_enrich/identity"
 	"flbgo/shared/chunk"
 	"flbgo/shared/option"
 	"flbgo/shared/record"
@@ -25,14 +27,18 @@ func getter(lines ...string) option.Getter {
 	return func(name string) string { return set[name] }
 }
 
+// emptySystem has nothing in its environment.
+var emptySystem = identity.System{Env: func(string) string { return "" }, Root: "/nonexistent"}
+
 var discard = slog.New(slog.DiscardHandler)
 
 func newFilter(tb testing.TB, lines ...string) *Filter {
 	tb.Helper()
-	f, err := New(discard, getter(lines...))
+	f, err := newOn(emptySystem, discard, getter(lines...))
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(f.Close)
 	return f
 }
 
@@ -72,6 +78,9 @@ func appendJSONValue(b []byte, d *json.Decoder) ([]byte, error) {
 	case json.Number:
 		if i, err := v.Int64(); err == nil {
 			return msgp.AppendInt64(b, i), nil
+		}
+		if n, err := strconv.ParseUint(v.String(), 10, 64); err == nil {
+			return msgp.AppendUint64(b, n), nil
 		}
 		f, err := v.Float64()
 		return msgp.AppendFloat64(b, f), err

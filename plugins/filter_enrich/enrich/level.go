@@ -21,17 +21,34 @@ const (
 	sevFatal
 )
 
-// severities are the words that are written, and the same as msgpack.
+// severities are the words that are written, the same as msgpack, and the first of the four numbers that OpenTelemetry has
+// for each. https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
 var severities = [...]struct {
-	name string
-	raw  []byte
+	name   string
+	raw    []byte
+	number byte
 }{
-	sevTrace: {"TRACE", []byte("\xa5TRACE")},
-	sevDebug: {"DEBUG", []byte("\xa5DEBUG")},
-	sevInfo:  {"INFO", []byte("\xa4INFO")},
-	sevWarn:  {"WARN", []byte("\xa4WARN")},
-	sevError: {"ERROR", []byte("\xa5ERROR")},
-	sevFatal: {"FATAL", []byte("\xa5FATAL")},
+	sevTrace: {"TRACE", []byte("\xa5TRACE"), 1},
+	sevDebug: {"DEBUG", []byte("\xa5DEBUG"), 5},
+	sevInfo:  {"INFO", []byte("\xa4INFO"), 9},
+	sevWarn:  {"WARN", []byte("\xa4WARN"), 13},
+	sevError: {"ERROR", []byte("\xa5ERROR"), 17},
+	sevFatal: {"FATAL", []byte("\xa5FATAL"), 21},
+}
+
+// syslogLevels are the severities 0 to 7 of RFC 5424.
+var syslogLevels = [8]severity{sevFatal, sevFatal, sevFatal, sevError, sevWarn, sevInfo, sevInfo, sevDebug}
+
+// severityOfNumber is what a number means as a level: 0 to 7 are syslog's, 10 to 69 bunyan's and pino's, where one between
+// two levels counts as the lower.
+func severityOfNumber(n int64) severity {
+	switch {
+	case n >= 0 && n < 8:
+		return syslogLevels[n]
+	case n >= 10 && n < 70:
+		return severity(n / 10)
+	}
+	return unknown
 }
 
 // longestLevel is the length of the longest word that severityOf knows.
@@ -43,6 +60,11 @@ const longestLevel = len("informational")
 func severityOf(word []byte) severity {
 	if len(word) == 0 || len(word) > longestLevel {
 		return unknown
+	}
+	if word[0]-'0' <= 9 && len(word) <= 2 {
+		if n, ok := parseUint(word); ok {
+			return severityOfNumber(int64(n))
+		}
 	}
 	var buf [longestLevel]byte
 	lower := buf[:len(word)]
@@ -67,6 +89,43 @@ func severityOf(word []byte) severity {
 		return sevFatal
 	}
 	return unknown
+}
+
+// finerOf is how far OpenTelemetry's number for a level is above the first of its word: of the levels that have no word of
+// their own here it says a little more. (OpenTelemetry, logs data model, appendix B)
+func finerOf(v record.Value) byte {
+	if n, ok := v.Int(); ok && n == 5 {
+		return 1
+	}
+	text, _ := v.Text()
+	switch text = trimLevel(text); len(text) {
+	case 1:
+		if text[0] == '5' {
+			return 1
+		}
+	case 4:
+		if equalFold(text, "fine") {
+			return 1
+		}
+	case 6:
+		if equalFold(text, "notice") {
+			return 1
+		}
+		if equalFold(text, "config") {
+			return 2
+		}
+	}
+	return 0
+}
+
+// equalFold compares ASCII letters without their case. lower has nothing but small ones.
+func equalFold(text []byte, lower string) bool {
+	for i, c := range text {
+		if c|0x20 != lower[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // trimLevel cuts the spaces that fixed-width layouts put around a level.
@@ -136,62 +195,139 @@ func severityOfStatus(status int64) severity {
 	return sevInfo
 }
 
-// normaliseLevel writes the level in its normal form, or one where there is none and the status tells it.
+// defaultLevel is the level that an attribute gives to records that have none.
+type defaultLevel struct {
+	raw      []byte // as msgpack; nil where there is none
+	severity severity
+}
+
+// normaliseLevel writes the level in its normal form. A record without one gets that of its message, else what its
+// status tells, else the attribute's. With on_conflict overwrite the attribute beats them all.
 func (e *editor) normaliseLevel(body []byte) {
 	h := e.lastOf(e.level)
-	if h != nil {
-		v := h.of(body)
-		text, ok := v.Text()
-		if ok && e.upperLevel(h, text) || !blank(v) {
-			return
+	level, known := unknown, false
+	e.finer = 0
+	if d := &e.byTag.level; d.raw != nil && e.overwrite {
+		if known = true; h == nil || string(h.of(body)) != string(d.raw) || e.fields[e.level].count > 1 {
+			e.putLevel(h, d.raw)
+		}
+		level = d.severity
+	} else if h != nil {
+		level, known = e.ownLevel(h, h.of(body))
+	}
+	if !known && e.messages != nil {
+		if v := e.levelOfMessage(body); v != nil {
+			if level = e.severityOfValue(v); level != unknown {
+				known = true
+				e.finer = finerOf(v)
+				e.putLevel(h, severities[level].raw)
+				e.n.count[countLevelsFromMessage]++
+			}
 		}
 	}
-	s := e.lastOf(e.status)
-	if s == nil {
-		return
+	if s := e.lastOf(e.status); s != nil && !known {
+		if level = severityOfStatus(statusOf(s.of(body))); level != unknown {
+			known = true
+			e.putLevel(h, severities[level].raw)
+			e.n.count[countLevelsFromStatus]++
+		}
 	}
-	level := severityOfStatus(statusOf(s.of(body)))
-	if level == unknown {
-		return
+	if d := &e.byTag.level; !known && h == nil && d.raw != nil {
+		e.putLevel(nil, d.raw)
+		level = d.severity
 	}
-	e.n[countLevelsFromStatus]++
+	if level != unknown && e.severity != none {
+		e.number(level, body)
+	}
+}
+
+// severityOfValue is the level that a value is, in whatever form.
+func (e *editor) severityOfValue(v record.Value) severity {
+	if text, ok := v.Text(); ok {
+		return severityOf(trimLevel(text))
+	}
+	if n, ok := v.Int(); ok {
+		return severityOfNumber(n)
+	}
+	return unknown
+}
+
+// putLevel writes a level, in the place of the record's where it has a field for it.
+func (e *editor) putLevel(h *hit, value []byte) {
 	if h != nil {
 		from := len(e.scratch)
-		e.scratch = append(e.scratch, severities[level].raw...)
+		e.scratch = append(e.scratch, value...)
+		e.only(e.level)
 		e.replace(h, from)
 		return
 	}
-	e.added = append(e.added, e.slots[e.level].raw...)
-	e.added = append(e.added, severities[level].raw...)
+	e.added = append(append(e.added, e.slots[e.level].raw...), value...)
 	e.more++
-	e.changed, e.levelAdded = true, true
+	e.changed = true
 }
 
-// upperLevel writes a level that is text in its normal form. It is false for text that says that there is none.
-func (e *editor) upperLevel(h *hit, text []byte) bool {
-	level := severityOf(text)
+// ownLevel writes the record's level in its normal form. has is false where the field says that there is none.
+func (e *editor) ownLevel(h *hit, v record.Value) (level severity, has bool) {
+	text, isText := v.Text()
+	if !isText {
+		if level = e.severityOfValue(v); level != unknown {
+			e.finer = finerOf(v)
+			e.replaceLevel(h, severities[level].raw)
+		}
+		return level, !blank(v)
+	}
+	level = severityOf(text)
 	if level == unknown {
 		trimmed := trimLevel(text)
 		if level = severityOf(trimmed); level == unknown {
 			switch {
-			case len(trimmed) == 0 || isBlank(trimmed):
-				return false
+			case isBlank(trimmed):
+				return unknown, false
 			case len(trimmed) == len(text) && isUpper(text):
-				return true
+				return unknown, true
 			}
 			from := len(e.scratch)
 			e.scratch = msgp.AppendStringFromBytes(e.scratch, trimmed)
 			upper(e.scratch[len(e.scratch)-len(trimmed):])
-			e.n[countLevels]++
+			e.n.count[countLevels]++
 			e.replace(h, from)
-			return true
+			return unknown, true
 		}
 	}
 	if s := &severities[level]; s.name != string(text) {
-		from := len(e.scratch)
-		e.scratch = append(e.scratch, s.raw...)
-		e.n[countLevels]++
-		e.replace(h, from)
+		e.finer = finerOf(v)
+		e.replaceLevel(h, s.raw)
 	}
-	return true
+	return level, true
+}
+
+func (e *editor) replaceLevel(h *hit, value []byte) {
+	from := len(e.scratch)
+	e.scratch = append(e.scratch, value...)
+	e.n.count[countLevels]++
+	e.replace(h, from)
+}
+
+// number writes OpenTelemetry's number for a level. A number that the record has stays where it is one of the four for
+// that level, because it says more.
+func (e *editor) number(level severity, body []byte) {
+	first := severities[level].number
+	h := e.lastOf(e.severity)
+	if h == nil {
+		e.added = append(append(e.added, e.slots[e.severity].raw...), first+e.finer)
+		e.more++
+		e.changed = true
+		return
+	}
+	v := h.of(body)
+	n, ok := v.Int()
+	switch {
+	case ok && n >= int64(first) && n < int64(first)+4:
+	case e.overwrite || blank(v) || ok && n == 0: // 0 is UNSPECIFIED
+		from := len(e.scratch)
+		e.scratch = append(e.scratch, first+e.finer)
+		e.replace(h, from)
+	default:
+		e.n.count[countConflicts]++
+	}
 }

@@ -8,7 +8,7 @@ import (
 
 // One table of words: what a record's level becomes.
 func TestLevelWords(t *testing.T) {
-	filter := newFilter(t)
+	filter := newFilter(t, "severity_number off")
 	f := func(want string, words ...string) {
 		t.Helper()
 		for _, w := range words {
@@ -27,7 +27,10 @@ func TestLevelWords(t *testing.T) {
 	// Unknown text: its ASCII letters in upper case, nothing else.
 	f("AUDIT", "audit", "Audit", "AUDIT", " audit ")
 	f("INFO+2", "info+2")
-	f("30", "30")
+	f("INFO", "30", "6", "5")
+	f("FATAL", "0", "60")
+	f("8", "8")
+	f("300", "300")
 	f("INFOS", "infos")
 	f("üBER", "über")
 	f("[INFO]", "[info]")
@@ -42,7 +45,7 @@ func TestLevelWords(t *testing.T) {
 }
 
 func TestLevelOfStatus(t *testing.T) {
-	filter := newFilter(t, "level_from_status status")
+	filter := newFilter(t, "level_from_status status", "severity_number off")
 	f := func(status, level string) {
 		t.Helper()
 		want := `{"status":` + status + `}`
@@ -93,7 +96,7 @@ func TestStatusFloat(t *testing.T) {
 func TestLevelAttribute(t *testing.T) {
 	f := func(value, want string) {
 		t.Helper()
-		if got := applyJSON(t, newFilter(t, "attributes level="+value), "t", `{}`); got != `{"level":"`+want+`"}` {
+		if got := applyJSON(t, newFilter(t, "attributes level="+value, "severity_number off"), "t", `{}`); got != `{"level":"`+want+`"}` {
 			t.Errorf("level=%s: %s, expected %s", value, got, want)
 		}
 	}

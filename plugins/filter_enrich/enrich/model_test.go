@@ -2,7 +2,6 @@ package enrich
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
@@ -13,8 +12,8 @@ import (
 	"time"
 
 	"github.com/tinylib/msgp/msgp"
-
-	"flbgo/shared/chunk"
+	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
 // modelField is a field as an independent msgpack library reads it.
@@ -24,59 +23,58 @@ type modelField struct {
 	raw   string // the value's msgpack, "" where the model made it
 }
 
-// readModel decodes a map with tinylib/msgp alone.
+// readModel decodes a map with vmihailenco/msgpack alone, of which the filter knows nothing.
 func readModel(b []byte) (fields []modelField, err error) {
-	n, b, err := msgp.ReadMapHeaderBytes(b)
+	d := msgpack.NewDecoder(bytes.NewReader(b))
+	n, err := d.DecodeMapLen()
 	if err != nil {
 		return nil, err
 	}
 	for range n {
-		rest, err := msgp.Skip(b)
+		key, err := d.DecodeRaw()
 		if err != nil {
 			return nil, err
 		}
-		key := b[:len(b)-len(rest)]
 		name := "\x00" + string(key)
-		switch msgp.NextType(key) {
-		case msgp.StrType:
-			name, _, err = msgp.ReadStringBytes(key)
-		case msgp.BinType:
-			var text []byte
-			text, _, err = msgp.ReadBytesBytes(key, nil)
-			name = string(text)
+		if text, ok := modelText(key); ok {
+			name = text
 		}
+		raw, err := d.DecodeRaw()
 		if err != nil {
 			return nil, err
 		}
-		b = rest
-		if rest, err = msgp.Skip(b); err != nil {
-			return nil, err
-		}
-		raw := b[:len(b)-len(rest)]
-		var value any
-		switch msgp.NextType(raw) {
-		case msgp.StrType:
-			value, _, err = msgp.ReadStringBytes(raw)
-		case msgp.BinType:
-			var text []byte
-			text, _, err = msgp.ReadBytesBytes(raw, nil)
-			value = string(text)
-		case msgp.IntType, msgp.UintType:
-			value, _, err = msgp.ReadIntfBytes(raw)
-			value, _ = strconv.ParseInt(fmt.Sprint(value), 10, 64)
-		case msgp.Float64Type:
-			value, _, err = msgp.ReadFloat64Bytes(raw)
-		case msgp.NilType:
-		default:
-			value = struct{}{}
-		}
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, modelField{name, value, string(raw)})
-		b = rest
+		fields = append(fields, modelField{name, modelValue(raw), string(raw)})
 	}
 	return fields, nil
+}
+
+// modelText is the text of a string or of binary data.
+func modelText(raw []byte) (string, bool) {
+	if c := raw[0]; !msgpcode.IsString(c) && !msgpcode.IsBin(c) {
+		return "", false
+	}
+	text, err := msgpack.NewDecoder(bytes.NewReader(raw)).DecodeBytes()
+	return string(text), err == nil
+}
+
+func modelValue(raw []byte) any {
+	if text, ok := modelText(raw); ok {
+		return text
+	}
+	d := msgpack.NewDecoder(bytes.NewReader(raw))
+	switch c := raw[0]; {
+	case c == msgpcode.Nil:
+		return nil
+	case c == msgpcode.True, c == msgpcode.False:
+		return c == msgpcode.True
+	case c == msgpcode.Double, c == msgpcode.Float:
+		f, _ := d.DecodeFloat64()
+		return f
+	case msgpcode.IsFixedNum(c), c >= msgpcode.Uint8 && c <= msgpcode.Int64:
+		n, _ := d.DecodeInt64()
+		return n
+	}
+	return struct{}{}
 }
 
 // model says what the README says, in the plainest way: one option after the other over a list of fields.
@@ -84,8 +82,8 @@ type model struct {
 	attributes, rename, durations [][2]string
 	remove                        []string
 	overwrite, keep               bool
-	traceparent, nested           string // a top-level name; a name in the map http
-	level, status                 string
+	trace                         bool
+	level, severity, status       string
 }
 
 // options is the model as configuration.
@@ -110,12 +108,10 @@ func (m *model) options() []string {
 		}
 		return s
 	}
-	if m.nested != "" {
-		lines = append(lines, "traceparent $http['"+m.nested+"']")
-	} else {
-		lines = append(lines, "traceparent "+off(m.traceparent))
+	if !m.trace {
+		lines = append(lines, "trace off")
 	}
-	return append(lines, "level "+off(m.level), "level_from_status "+m.status)
+	return append(lines, "level "+off(m.level), "severity_number "+off(m.severity), "level_from_status "+m.status)
 }
 
 var modelTraceparent = regexp.MustCompile(`^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-(?s:.*))?$`)
@@ -136,7 +132,7 @@ func (m *model) apply(in []modelField, tag string) []modelField {
 	without := func(name string) {
 		f = slices.DeleteFunc(f, func(x modelField) bool { return x.name == name })
 	}
-	none := func(v any) bool { return v == nil || v == "" || v == "-" || v == "N/A" || v == "n/a" || v == "null" }
+	none := func(v any) bool { return v == nil || v == "" || v == "-" || v == "N/A" || v == "null" }
 
 	for _, name := range m.remove {
 		without(name)
@@ -172,47 +168,8 @@ func (m *model) apply(in []modelField, tag string) []modelField {
 		move(d[0], d[1])
 	}
 
-	var tp any
-	if i := index(m.traceparent); m.traceparent != "" && i >= 0 {
-		tp = f[i].value
-	}
-	if m.nested != "" {
-		for _, x := range in {
-			if x.name != "http" {
-				continue
-			}
-			tp = nil
-			inside, err := readModel([]byte(x.raw))
-			for _, y := range inside {
-				if err == nil && y.name == m.nested {
-					tp = y.value
-				}
-			}
-		}
-	}
-	text, _ := tp.(string)
-	noID := func(v any) bool {
-		s, ok := v.(string)
-		return none(v) || v == int64(0) || v == 0.0 || ok && strings.Trim(s, "0") == ""
-	}
-	explicit := false
-	if i := index("trace_id"); i >= 0 {
-		explicit = !noID(f[i].value)
-	}
-	if parts := modelTraceparent.FindStringSubmatch(text); parts != nil && !explicit && (m.traceparent != "" || m.nested != "") {
-		version, ids, more := parts[1], parts[2:5], parts[5]
-		if version != "ff" && (version != "00" || more == "") && !noID(ids[0]) && !noID(ids[1]) {
-			for i, name := range []string{"trace_id", "span_id", "trace_flags"} {
-				if at := index(name); at < 0 {
-					f = append(f, modelField{name: name, value: ids[i]})
-				} else if none(f[at].value) || i < 2 && noID(f[at].value) {
-					f[at].value, f[at].raw = ids[i], ""
-				}
-			}
-			if m.traceparent != "" && !m.keep {
-				without(m.traceparent)
-			}
-		}
+	if m.trace {
+		f = m.applyTrace(in, f)
 	}
 
 	level := func(s string) string {
@@ -220,35 +177,81 @@ func (m *model) apply(in []modelField, tag string) []modelField {
 		if l, ok := modelLevels[strings.ToLower(s)]; ok {
 			return l
 		}
+		if n, err := strconv.ParseUint(s, 10, 7); err == nil && len(s) < 3 && modelNumber(int64(n)) != "" {
+			return modelNumber(int64(n))
+		}
 		return strings.ToUpper(s)
 	}
+	known := ""
 	if m.level != "" {
 		i := index(m.level)
-		if i >= 0 && !none(f[i].value) {
-			if s, ok := f[i].value.(string); ok && level(s) != s {
-				f[i].value, f[i].raw = level(s), ""
+		value := ""
+		for _, a := range m.attributes {
+			if a[0] == m.level && (tag != "" || !strings.Contains(a[1], "$TAG")) {
+				value = level(strings.ReplaceAll(a[1], "$TAG", tag))
 			}
-		} else if at := index(m.status); m.status != "" && at >= 0 {
-			n, _ := strconv.Atoi(fmt.Sprint(f[at].value))
-			if n >= 100 && n < 1000 {
-				l := "INFO"
-				if n >= 500 {
-					l = "ERROR"
-				} else if n >= 400 {
-					l = "WARN"
+		}
+		set := func(l string) {
+			known = l
+			if i < 0 {
+				f = append(f, modelField{name: m.level, value: l})
+				return
+			}
+			f[i].value, f[i].raw = l, ""
+			kept := slices.DeleteFunc(slices.Clone(f[:i]), func(x modelField) bool { return x.name == m.level })
+			f = append(kept, f[i:]...)
+		}
+		n := -1
+		if at := index(m.status); m.status != "" && at >= 0 {
+			if n, _ = strconv.Atoi(fmt.Sprint(f[at].value)); n < 100 || n > 999 {
+				n = -1
+			}
+		}
+		switch {
+		case value != "" && m.overwrite:
+			if count := len(slices.DeleteFunc(slices.Clone(f), func(x modelField) bool { return x.name != m.level })); count != 1 || f[i].raw != string(msgp.AppendString(nil, value)) {
+				set(value)
+			}
+			known = value
+		case i >= 0 && !none(f[i].value) && !(isText(f[i].value) && none(strings.Trim(f[i].value.(string), " "))):
+			switch v := f[i].value.(type) {
+			case string:
+				if known = level(v); known != v {
+					f[i].value, f[i].raw = known, ""
 				}
-				if i >= 0 {
-					f[i].value, f[i].raw = l, ""
-				} else {
-					f = append(f, modelField{name: m.level, value: l})
+			case int64:
+				if l := modelNumber(v); l != "" {
+					f[i].value, f[i].raw, known = l, "", l
+				}
+			case float64:
+				if l := modelNumber(int64(v)); l != "" && v == float64(int64(v)) {
+					f[i].value, f[i].raw, known = l, "", l
 				}
 			}
+		case n >= 500:
+			set("ERROR")
+		case n >= 400:
+			set("WARN")
+		case n >= 100:
+			set("INFO")
+		case i < 0 && value != "":
+			set(value)
+		}
+	}
+	if number := modelNumbers[known]; number > 0 && m.severity != "" {
+		i := index(m.severity)
+		switch {
+		case i < 0:
+			f = append(f, modelField{name: m.severity, value: number})
+		case isInt(f[i].value) && toInt(f[i].value) >= number && toInt(f[i].value) < number+4:
+		case m.overwrite || none(f[i].value) || isInt(f[i].value) && toInt(f[i].value) == 0:
+			f[i].value, f[i].raw = number, ""
 		}
 	}
 	for _, a := range m.attributes {
 		value := strings.ReplaceAll(a[1], "$TAG", tag)
 		if a[0] == m.level {
-			value = level(value)
+			continue
 		}
 		if tag == "" && strings.Contains(a[1], "$TAG") {
 			continue
@@ -263,6 +266,34 @@ func (m *model) apply(in []modelField, tag string) []modelField {
 		}
 	}
 	return f
+}
+
+var modelNumbers = map[string]int64{"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
+
+func isText(v any) bool { _, ok := v.(string); return ok }
+
+func isInt(v any) bool {
+	_, ok := v.(int64)
+	f, isFloat := v.(float64)
+	return ok || isFloat && f == float64(int64(f))
+}
+
+func toInt(v any) int64 {
+	if f, ok := v.(float64); ok {
+		return int64(f)
+	}
+	return v.(int64)
+}
+
+// modelNumber is what syslog's and pino's numbers mean.
+func modelNumber(n int64) string {
+	switch {
+	case n >= 0 && n <= 7:
+		return []string{"FATAL", "FATAL", "FATAL", "ERROR", "WARN", "INFO", "INFO", "DEBUG"}[n]
+	case n >= 10 && n < 70:
+		return []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}[n/10-1]
+	}
+	return ""
 }
 
 func modelMillis(f modelField) (float64, bool) {
@@ -288,7 +319,7 @@ func TestAgainstModel(t *testing.T) {
 	accepted := 0
 	for range 4000 {
 		m := randomModel(r)
-		f, err := New(discard, getter(m.options()...))
+		f, err := newOn(emptySystem, discard, getter(m.options()...))
 		if err != nil {
 			continue // names that do not go together
 		}
@@ -324,116 +355,5 @@ func TestAgainstModel(t *testing.T) {
 	}
 	if accepted < 400 {
 		t.Errorf("only %d configurations were tried", accepted)
-	}
-}
-
-// modelNames are few, so that they meet.
-var modelNames = []string{"a", "b", "c", "level", "status", "traceparent", "trace_id", "span_id", "trace_flags", "http", "ms"}
-
-func randomModel(r *rand.Rand) *model {
-	name := func() string { return modelNames[r.IntN(len(modelNames))] }
-	pairs := func(value func() string) (p [][2]string) {
-		for range r.IntN(3) {
-			p = append(p, [2]string{name(), value()})
-		}
-		return p
-	}
-	m := &model{
-		attributes: pairs(func() string { return []string{"v", "info", "$TAG", "x$TAG"}[r.IntN(4)] }),
-		rename:     pairs(name),
-		durations:  pairs(name),
-		overwrite:  r.IntN(2) == 0,
-		keep:       r.IntN(4) == 0,
-	}
-	for range r.IntN(2) {
-		m.remove = append(m.remove, name())
-	}
-	switch r.IntN(4) {
-	case 0:
-	case 1:
-		m.nested = "traceparent"
-	default:
-		m.traceparent = "traceparent"
-	}
-	if r.IntN(4) > 0 {
-		m.level = "level"
-		if r.IntN(2) == 0 {
-			m.status = "status"
-		}
-	}
-	return m
-}
-
-func randomBody(r *rand.Rand) []byte {
-	n := r.IntN(8)
-	if r.IntN(4) == 0 {
-		n += 10
-	}
-	b := chunk.AppendMapHeader(nil, n)
-	for range n {
-		switch name := modelNames[r.IntN(len(modelNames))]; r.IntN(12) {
-		case 0:
-			b = msgp.AppendBytes(b, []byte(name))
-		case 1:
-			b = msgp.AppendInt(b, r.IntN(300))
-		case 2:
-			b = msgp.AppendArrayHeader(b, 1)
-			b = msgp.AppendString(b, name)
-		case 3:
-			b = binary.BigEndian.AppendUint16(append(b, 0xda), uint16(len(name)))
-			b = append(b, name...)
-		case 4:
-			b = msgp.AppendString(b, strings.Repeat("long", r.IntN(80)))
-		default:
-			b = msgp.AppendString(b, name)
-		}
-		b = appendRandomValue(b, r, 3)
-	}
-	return b
-}
-
-var modelTexts = []string{"", "-", "0", "null", "N/A", "info", "Warning", " error ", "audit", "200", "404", "500", "99", "1s", "1.5ms", "1m2.5s",
-	"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-	"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-	"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-", "4bf92f3577b34da6a3ce929d0e0e4736", "v", "INFO", "app"}
-
-func appendRandomValue(b []byte, r *rand.Rand, depth int) []byte {
-	switch r.IntN(14) {
-	case 0:
-		return msgp.AppendNil(b)
-	case 1:
-		return msgp.AppendBool(b, r.IntN(2) == 0)
-	case 2:
-		return msgp.AppendInt64(b, int64(r.Uint64())>>(r.IntN(50)+13))
-	case 3:
-		return msgp.AppendInt(b, []int{0, 200, 404, 503, 1}[r.IntN(5)])
-	case 4:
-		return msgp.AppendFloat64(b, float64(r.IntN(64))/8)
-	case 5:
-		return append(b, 0xc7, 3, 9, 1, 2, 3) // ext
-	case 6:
-		return msgp.AppendBytes(b, []byte(modelTexts[r.IntN(len(modelTexts))]))
-	case 7:
-		if depth == 0 {
-			return msgp.AppendNil(b)
-		}
-		n := r.IntN(4)
-		b = msgp.AppendArrayHeader(b, uint32(n))
-		for range n {
-			b = appendRandomValue(b, r, depth-1)
-		}
-		return b
-	case 8:
-		if depth == 0 {
-			return msgp.AppendNil(b)
-		}
-		n := r.IntN(4)
-		b = msgp.AppendMapHeader(b, uint32(n))
-		for range n {
-			b = appendRandomValue(msgp.AppendString(b, modelNames[r.IntN(len(modelNames))]), r, depth-1)
-		}
-		return b
-	default:
-		return msgp.AppendString(b, modelTexts[r.IntN(len(modelTexts))])
 	}
 }

@@ -6,7 +6,7 @@ func (e *editor) clearFor(slot int) bool {
 		return true
 	}
 	if !e.overwrite {
-		e.n[countConflicts]++
+		e.n.count[countConflicts]++
 		return false
 	}
 	e.drop(slot)

@@ -14,7 +14,9 @@ func (e *editor) scan(body []byte) bool {
 	if !ok || uint64(len(body)) > math.MaxUint32 {
 		return false
 	}
+	e.clearFields()
 	p, hits, seen := e.plan, e.hits[:0], role(0)
+	e.hits = hits
 	e.pairs, e.size = pairs, at
 	for range pairs {
 		if at >= len(body) {
@@ -46,7 +48,7 @@ func (e *editor) scan(body []byte) bool {
 			}
 			at += size
 		}
-		if n == 0 || p.lengths[body[start]]>>min(n, 31)&1 == 0 || at > len(body) {
+		if n == 0 || p.first[body[start]]>>min(n, 31)&1 == 0 || p.last[body[start+n-1]]>>min(n, 31)&1 == 0 || at > len(body) {
 			continue
 		}
 		if slot := p.find(body[start : start+n]); slot != none {
@@ -78,15 +80,30 @@ var shortSize = func() (t [256]uint8) {
 
 // gather drops what is to be removed, and counts the rest.
 func (e *editor) gather() {
-	clear(e.fields)
+	e.traceHits, e.targetHits = 0, 0
 	for i := range e.hits {
 		h := &e.hits[i]
-		if e.slots[h.slot].roles&roleRemove != 0 {
-			h.dropped, e.changed = true, true
-			continue
+		s := &e.slots[h.slot]
+		if s.roles&(roleRemove|roleTrace) != 0 {
+			if s.roles&roleRemove != 0 {
+				h.dropped, e.changed = true, true
+				continue
+			}
+			e.traceHits++
+			e.traceAt = int32(i)
+			if s.target != 0 {
+				e.targetHits++
+			}
 		}
 		f := &e.fields[h.slot]
 		f.count++
 		f.last = int32(i)
+	}
+}
+
+// clearFields forgets the fields of the last record. What has another name by now has been forgotten under the old one.
+func (e *editor) clearFields() {
+	for i := range e.hits {
+		e.fields[e.hits[i].slot] = field{}
 	}
 }

@@ -39,7 +39,7 @@ func TestPassThrough(t *testing.T) {
 	each(t, func(t *testing.T, g generation) {
 		h := startHost(t, g)
 		h.open("filter_enrich")
-		h.filter("f", "filter_enrich", "level=off", "traceparent=off", "remove=absent", "rename=gone=away")
+		h.filter("f", "filter_enrich", "level=off", "trace=off", "remove=absent", "rename=gone=away")
 		for _, c := range material(t) {
 			h.chunk(c.Name, c.Bytes)
 			result, done := h.run("f", "app.log", c.Name, c.Bytes)
@@ -63,7 +63,7 @@ func TestEnrichTouchesRecordsOnly(t *testing.T) {
 	each(t, func(t *testing.T, g generation) {
 		h := startHost(t, g)
 		h.open("filter_enrich")
-		h.filter("f", "filter_enrich", "level=off", "traceparent=off", "attributes=service.name=checkout")
+		h.filter("f", "filter_enrich", "level=off", "trace=off", "attributes=service.name=checkout")
 		for _, c := range material(t) {
 			h.chunk(c.Name, c.Bytes)
 			result, _ := h.run("f", "app.log", c.Name, c.Bytes)
