@@ -69,7 +69,7 @@ case ${1:-} in
 short) unit -short -timeout 3m ;;
 unit)
 	need_packages unit "comparing with another Kafka client"
-	unit -race -timeout 6m
+	unit -race -timeout 10m
 	;;
 contract) FLBGO_PLUGINS=$PWD/bin go test -count=1 -timeout 3m -tags contract ./shared/testkit/contract/... ;;
 e2e) e2e ;;
