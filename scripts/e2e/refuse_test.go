@@ -47,8 +47,8 @@ func TestConfigurationErrorStopsTheStart(t *testing.T) {
 		name, sections string
 		says           []string
 	}{
-		{"enrich", "[FILTER]\n    Name enrich\n    Match *\n    Attributes service.name\n    Traceparent $a[\n[OUTPUT]\n    Name null\n    Match *\n",
-			[]string{`option attributes: "service.name": must be name=value`, "for example: attributes", "option traceparent"}},
+		{"enrich", "[FILTER]\n    Name enrich\n    Match *\n    Attributes service.name\n    Trace zipkin\n[OUTPUT]\n    Name null\n    Match *\n",
+			[]string{`option attributes: "service.name": must be name=value`, "for example: attributes", `option trace: "zipkin"`}},
 		{"field_metrics", "[OUTPUT]\n    Name field_metrics\n    Match *\n    Workers 1\n    Metric_Name 9lives\n    Metric_Type thermometer\n",
 			[]string{"option metric_name", "option metric_type", "histogram"}},
 		{"port in use", "[OUTPUT]\n    Name field_metrics\n    Match *\n    Workers 1\n    Metric_Name n_total\n    Metric_Type counter\n    Listen " + busy.Addr().String() + "\n",
