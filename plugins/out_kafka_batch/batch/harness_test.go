@@ -96,6 +96,8 @@ func checkLaw(t testing.TB, o *Output) {
 	t.Helper()
 	if r := o.stats.records(); r.taken != r.acknowledged+sum(r.dead)+sum(r.dropped)+r.open {
 		t.Errorf("taken %d ≠ acknowledged %d + dead letters %v + dropped %v + open %d", r.taken, r.acknowledged, r.dead, r.dropped, r.open)
+	} else if used := o.memory.used.Load(); r.open == 0 && used != 0 {
+		t.Errorf("no record is open, and %d bytes of memory are accounted to records", used)
 	}
 }
 

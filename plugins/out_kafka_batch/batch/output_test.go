@@ -226,6 +226,7 @@ func TestPanicWhileSending(t *testing.T) {
 	d := appendTo(p, chunkOf("a", 3))
 	o.stats.take(3)
 	b := p.next()
+	o.memory.used.Add(b.held)
 	producers := o.producers
 	o.producers = nil
 	if p.try(b) {
