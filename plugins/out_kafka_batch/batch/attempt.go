@@ -141,7 +141,7 @@ func (p *partition) relocate() {
 	ctx, cancel := context.WithTimeout(p.o.ctx, p.o.cfg.requestTimeout)
 	defer cancel()
 	p.o.cluster.checked(ctx)
-	if err := p.o.topics.ask(ctx, []*topic{p.t}); err != nil && p.o.ctx.Err() == nil {
+	if err := p.o.topics.ask(ctx, []*topic{p.t}, true); err != nil && p.o.ctx.Err() == nil {
 		p.o.cluster.check()
 	}
 }

@@ -211,11 +211,11 @@ func (c *cluster) settle(err error) bool {
 	return false
 }
 
-// metadata asks a broker about topics. Where the brokers create topics on demand the request does so, as other
-// producers do.
-func (c *cluster) metadata(ctx context.Context, about []*topic) ([]metadata.ResponseTopic, error) {
+// metadata asks a broker about topics. With create the request creates those that are missing, where the brokers create
+// topics on demand, as other producers do.
+func (c *cluster) metadata(ctx context.Context, about []*topic, create bool) ([]metadata.ResponseTopic, error) {
 	req := &metadataRequest{clientID: c.cfg.clientID}
-	req.AllowAutoTopicCreation = true
+	req.AllowAutoTopicCreation = create
 	for _, t := range about {
 		req.TopicNames = append(req.TopicNames, t.name)
 	}

@@ -117,6 +117,12 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 	id := o.pending.identify(data, tag)
 	known, again := o.pending.take(id)
 	if again {
+		defer func() {
+			if r := recover(); r != nil { // the next attempt takes what is left, not all of it again
+				o.pending.put(id, known)
+				panic(r)
+			}
+		}()
 		waits := !known.d.complete()
 		if err := o.await(ctx, id, known); err != nil || known.rest == nil {
 			return err

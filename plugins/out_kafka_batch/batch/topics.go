@@ -105,7 +105,7 @@ func (t *topics) resolve(ctx context.Context, uses []use) error {
 			}
 			return missing.missing()
 		}
-		if err := t.ask(ctx, ask); err != nil {
+		if err := t.ask(ctx, ask, true); err != nil {
 			t.o.cluster.check()
 			for i := range uses {
 				uses[i].r = nil
@@ -115,8 +115,9 @@ func (t *topics) resolve(ctx context.Context, uses []use) error {
 	}
 }
 
-// ask brings metadata of the topics, unless another goroutine brings it meanwhile, and of those that have got old.
-func (t *topics) ask(ctx context.Context, wanted []*topic) error {
+// ask brings metadata of the topics, unless another goroutine brings it meanwhile. create lets brokers that create topics
+// on demand do so.
+func (t *topics) ask(ctx context.Context, wanted []*topic, create bool) error {
 	began := time.Now()
 	select {
 	case <-t.turn:
@@ -128,13 +129,8 @@ func (t *topics) ask(ctx context.Context, wanted []*topic) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	for _, n := range t.old() {
-		if !slices.Contains(wanted, n) {
-			wanted = append(wanted, n)
-		}
-	}
 	asked := time.Now()
-	found, err := t.o.cluster.metadata(ctx, wanted)
+	found, err := t.o.cluster.metadata(ctx, wanted, create)
 	if err != nil {
 		return err
 	}
@@ -148,7 +144,8 @@ func (t *topics) ask(ctx context.Context, wanted []*topic) error {
 	return nil
 }
 
-// refresh brings new metadata in the background.
+// refresh brings new metadata in the background. It creates no topic: one that was deleted and that no record goes to any
+// more would come back for ever.
 func (t *topics) refresh() {
 	if !t.refreshing.CompareAndSwap(false, true) {
 		return
@@ -157,7 +154,7 @@ func (t *topics) refresh() {
 		defer t.refreshing.Store(false)
 		ctx, cancel := context.WithTimeout(t.o.ctx, t.o.cfg.requestTimeout)
 		defer cancel()
-		if err := t.ask(ctx, t.old()); err != nil && t.o.ctx.Err() == nil {
+		if err := t.ask(ctx, t.old(), false); err != nil && t.o.ctx.Err() == nil {
 			t.o.cluster.check()
 		}
 	})

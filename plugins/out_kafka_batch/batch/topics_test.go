@@ -191,6 +191,60 @@ func TestOldMetadataHoldsUpNothing(t *testing.T) {
 	}
 }
 
+// A chunk has been taken but for the records of a topic that is missing. Its next attempt panics, as it would in an
+// encoder with a bug or in memory that is gone, and the one after it takes the rest, not all records once more.
+func TestPanicForgetsNoDelivery(t *testing.T) {
+	c := broker(t, 1)
+	o, _ := output(t, c.ListenAddrs())
+	encode := byTopic(o, func(i int) string { return []string{"logs", "late"}[i%2] })
+	data := chunkOf("a", 10)
+	if err := o.flush(data, "app", false, encode); !errors.Is(err, errTopic) {
+		t.Fatalf("error %v", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = o.flush(data, "app", false, func(*scratch, []byte, string) { panic("made up") })
+		t.Error("the panic did not arrive")
+	}()
+	createTopic(t, c, "late", 1)
+	eventually(t, "the chunk is done", func() bool { return o.flush(data, "app", false, encode) == nil })
+	for _, topic := range []string{"logs", "late"} {
+		if n := len(consumeTopic(t, c.ListenAddrs(), topic).records); n != 5 {
+			t.Errorf("%d records in %s, want 5", n, topic)
+		}
+	}
+	if n := o.pending.len(); n != 0 {
+		t.Errorf("%d chunks pending", n)
+	}
+}
+
+// Brokers create topics on demand. Records named a topic once, and somebody deleted it: looking after the topics that are
+// still in use does not bring it back, and a record that names it does.
+func TestDeletedTopicStaysDeleted(t *testing.T) {
+	c := broker(t, 1, kfake.AllowAutoTopicCreation())
+	o, _ := output(t, c.ListenAddrs(), "metadata_max_age", "100ms")
+	to := func(topic, chunk string) {
+		t.Helper()
+		encode := byTopic(o, func(int) string { return topic })
+		eventually(t, "the chunk is done", func() bool { return o.flush(chunkOf(chunk, 1), "app", false, encode) == nil })
+	}
+	to("once", "a")
+	once := o.topics.get("once")
+	deleteTopic(t, c, "once")
+	eventually(t, "it is seen that the topic is gone", func() bool {
+		to("logs", "b")
+		once.mu.Lock()
+		defer once.mu.Unlock()
+		return once.code == kerr.UnknownTopicOrPartition.Code
+	})
+	createTopic(t, c, "once", 1) // fails where it is back
+	deleteTopic(t, c, "once")
+	to("once", "c")
+	if n := len(consumeTopic(t, c.ListenAddrs(), "once").records); n != 1 {
+		t.Errorf("%d records in the topic that is back, want 1", n)
+	}
+}
+
 // A key's records stay in their order when their topic has a partition more, and new partitions get their part.
 func TestPartitionsAreAdded(t *testing.T) {
 	c := broker(t, 1)
