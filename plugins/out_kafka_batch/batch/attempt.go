@@ -15,15 +15,19 @@ const (
 	quietFailures = 3
 )
 
-// complain says why a batch is sent again and again, where act has not said so.
+// complain says why a batch is sent again and again, where act has not said so, in the log and in the report of health.
 func (p *partition) complain(attempts int) {
 	switch {
 	case p.err != nil:
+		if classifyError(p.err) != failOperator {
+			p.block("requests bring no answer", p.err.Error())
+		}
 		p.o.notices.network.Do(func() {
 			p.o.log.Warn("requests to Kafka bring no answer; the batch is sent again", "topic", p.t.name, "partition", p.id,
 				"attempts", attempts, "error", p.err.Error())
 		})
 	case p.refused.code != 0:
+		p.block(explain(p.refused.code), p.refused.message)
 		p.o.notices.refused.Do(func() {
 			p.o.log.Warn("a broker does not take a batch for now; it is sent again", "topic", p.t.name, "partition", p.id,
 				"attempts", attempts, "error", explain(p.refused.code), "code", p.refused.code, "message", p.refused.message)

@@ -259,8 +259,17 @@ func TestLinger(t *testing.T) {
 	if d := time.Since(began); d > 250*time.Millisecond {
 		t.Errorf("a batch that is full waited for %v", d)
 	}
+	began = time.Now()
+	for i := range 2 { // the second one fills the batch that the first one waits in
+		wg.Go(func() { flush(t, o, chunkOf(fmt.Sprint("half", i), 20), "app") })
+		time.Sleep(30 * time.Millisecond)
+	}
+	wg.Wait()
+	if d := time.Since(began); d > 250*time.Millisecond {
+		t.Errorf("a batch that became full waited for %v", d)
+	}
 	got := consume(t, c.ListenAddrs())
-	if n := len(got.records); n != 110 {
+	if n := len(got.records); n != 150 {
 		t.Errorf("%d records arrived", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,6 +191,35 @@ func TestHealth(t *testing.T) {
 	if _, page := getPage(t, o, "/metrics"); value(t, page, "kafka_batch_reachable") != 0 {
 		t.Error("the metrics do not show the outage")
 	}
+}
+
+// A batch that goes again and again is trouble, also where the broker says that this passes by itself, or says nothing:
+// somebody who asks for the health sees it before the buffer is full. Once the batch is acknowledged nothing is left of it.
+func TestHealthOfLastingRefusals(t *testing.T) {
+	var n faultNet
+	c := broker(t, 1, n.option())
+	var refuse atomic.Bool
+	answerProduce(c, func(_ kmsg.ProduceRequestTopicPartition, _ kmsg.RecordBatch, res *kmsg.ProduceResponseTopicPartition) bool {
+		res.ErrorCode = kerr.NotEnoughReplicas.Code
+		return refuse.Load()
+	})
+	o, _ := output(t, c.ListenAddrs(), "flush_timeout", "50ms", "backoff_max", "20ms", "backoff_min", "2ms", "request_timeout", "100ms")
+	f := func(want string, mend func()) {
+		t.Helper()
+		if o.Flush(chunkOf("a", 3), "app", false) == nil {
+			t.Fatal("it was OK")
+		}
+		eventually(t, want, func() bool { err := o.Health(); return err != nil && strings.Contains(err.Error(), want) })
+		mend()
+		flush(t, o, chunkOf("a", 3), "app")
+		if err := o.Health(); err != nil {
+			t.Errorf("mended: %v", err)
+		}
+	}
+	refuse.Store(true)
+	f("topic logs, partition 0: Not Enough Replicas", func() { refuse.Store(false) })
+	release := n.holdAll()
+	f("topic logs, partition 0: requests bring no answer", release)
 }
 
 // Instances share an address as long as each has a client_id of its own.

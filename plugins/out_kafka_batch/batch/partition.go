@@ -112,7 +112,7 @@ func (p *partition) start() {
 		p.running = true
 		p.o.wg.Add(1)
 		go p.run()
-	} else if p.lingers != nil && p.queue[0].full {
+	} else if b := p.queue[0]; p.lingers != nil && (b.full || b.set.count >= p.o.cfg.batchMaxRecords) {
 		close(p.lingers)
 		p.lingers = nil
 	}
