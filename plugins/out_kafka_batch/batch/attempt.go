@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// goneAfter is how many attempts in a row find that the partition does not exist, before its batch moves.
-	goneAfter = 5
+	// goneAfter is how many attempts in a row find that the partition does not exist, before its batch moves: some seconds,
+	// since brokers hear late of partitions that are new, and a batch that may have been appended is there twice then.
+	goneAfter = 12
 	// quietFailures is how many failures in a row are not worth a line while brokers can be reached: a restart of one.
 	quietFailures = 3
 )

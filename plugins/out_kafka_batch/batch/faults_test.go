@@ -3,6 +3,8 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -379,7 +381,7 @@ func TestTopicIsCreatedOnDemand(t *testing.T) {
 // move to a partition that there is.
 func TestPartitionIsGone(t *testing.T) {
 	c := broker(t, 8)
-	o, _ := output(t, c.ListenAddrs(), "flush_timeout", "100ms", "message_key_field", "n", "request_timeout", "300ms")
+	o, _ := output(t, c.ListenAddrs(), "flush_timeout", "100ms", "message_key_field", "n", "request_timeout", "300ms", "backoff_max", "200ms")
 	flush(t, o, chunkOf("before", 20), "app")
 	deleteTopic(t, c, "logs")
 	// The route is a second old at most, so this chunk is appended for partitions that are gone by now.
@@ -397,6 +399,41 @@ func TestPartitionIsGone(t *testing.T) {
 	}
 	if n := len(consume(t, c.ListenAddrs()).chunks["during"]); n != 50 {
 		t.Errorf("%d records in the log, want 50", n)
+	}
+}
+
+// A topic got more partitions, and the answer to a batch for a new one is lost. The broker that is asked then has not yet
+// heard of that partition, for two seconds: the batch waits, since moved to another one it would be there twice.
+func TestMetadataIsBehind(t *testing.T) {
+	var n faultNet
+	c := broker(t, 2, n.option())
+	o, _ := output(t, c.ListenAddrs(), "message_key_field", "n", "flush_timeout", "100ms")
+	flush(t, o, chunkOf("before", 20), "app")
+	until := time.Now().Add(2 * time.Second)
+	host, port, _ := strings.Cut(c.ListenAddrs()[0], ":")
+	c.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := r.(*kmsg.MetadataRequest)
+		if len(req.Topics) == 0 || time.Now().After(until) {
+			return nil, nil, false
+		}
+		res := req.ResponseKind().(*kmsg.MetadataResponse)
+		b := kmsg.NewMetadataResponseBroker()
+		at, _ := strconv.Atoi(port)
+		b.Host, b.Port = host, int32(at)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.Partitions = req.Topics[0].Topic, []kmsg.MetadataResponseTopicPartition{kmsg.NewMetadataResponseTopicPartition()}
+		res.Brokers, res.Topics = append(res.Brokers, b), append(res.Topics, topic)
+		return res, nil, true
+	})
+	n.cutNext(1)
+	flush(t, o, chunkOf("during", 20), "app")
+	if _, lost := n.counts(); lost != 1 {
+		t.Fatalf("%d answers were lost, want 1", lost)
+	}
+	got := consume(t, c.ListenAddrs())
+	if len(got.chunks["during"]) != 20 || o.stats.moved.Load() != 0 {
+		t.Errorf("%d records in the log, want 20; %d moved", len(got.chunks["during"]), o.stats.moved.Load())
 	}
 }
 
