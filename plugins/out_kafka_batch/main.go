@@ -1,4 +1,4 @@
-// Command out_kafka_batch is the Fluent Bit output kafka_batch: LZ4 record batches to Kafka, acknowledged to the host
+// Command out_kafka_batch is the Fluent Bit output kafka_batch: record batches to Kafka, acknowledged to the host
 // only when the broker has them. It is built with -buildmode=c-shared; main is never called.
 package main
 
@@ -15,7 +15,7 @@ var version = "dev"
 
 var plugin = host.Output{
 	Name:        "kafka_batch",
-	Description: "LZ4 record batches to Kafka, acknowledged only when the broker has them",
+	Description: "Record batches to Kafka, acknowledged only when the broker has them",
 	Version:     version,
 	OnPanic:     host.Retry,
 	New: func(log *slog.Logger, get option.Getter) (host.OutputLogic, error) {

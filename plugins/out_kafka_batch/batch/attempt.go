@@ -64,12 +64,12 @@ func (p *partition) try(b *batch) (settled bool) {
 		stamp(b.wire, p.producer, p.sequence)
 		b.stamped = true
 	}
-	if b.sent++; b.sent > 1 {
-		p.o.stats.resends.Add(1)
-	}
 	leader := p.leader.Load()
 	if leader < 0 {
 		return p.failed(b, errNoLeader)
+	}
+	if b.sent++; b.sent > 1 {
+		p.o.stats.resends.Add(1)
 	}
 	r, abandoned, err := p.o.cluster.leaders.produce(leader, p.t.name, p.id, b.wire)
 	b.abandoned = b.abandoned || abandoned

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ const (
 type cluster struct {
 	log       *slog.Logger
 	cfg       *config
-	addr      netAddr
+	addr      net.Addr
 	transport *kafka.Transport
 	dialer    *dialer
 	leaders   *leaders
@@ -55,11 +56,6 @@ type cluster struct {
 	down     chan struct{} // closed while down
 	up       chan struct{} // closed while up
 	notice   rate.Sometimes
-}
-
-type netAddr interface {
-	Network() string
-	String() string
 }
 
 func newCluster(ctx context.Context, log *slog.Logger, cfg *config, st *stats) *cluster {

@@ -23,10 +23,6 @@
 // look at (security.go). Options are read by config.go after compat.go has put those that Fluent Bit's own output and
 // librdkafka have (compatkeys.go) under their names here.
 //
-// Connections are opened by dialer.go, with TLS (certificates.go) and SASL (sasl.go, oauth.go), whose errors say what to
-// look at (security.go). Options are read by config.go after compat.go has put those that Fluent Bit's own output and
-// librdkafka have (compatkeys.go) under their names here.
-//
 // # Invariants
 //
 //   - A batch that may have reached a broker is sent again with the same bytes and the same sequence until a broker

@@ -26,7 +26,7 @@ const (
 type leaders struct {
 	c       *cluster
 	max     int
-	observe func(batches int, took time.Duration) // called for each request
+	observe func(took time.Duration) // called for each request
 
 	mu       sync.Mutex
 	all      map[int32]*leader
@@ -180,7 +180,7 @@ func (l *leaders) send(id int32, batches []*sending) {
 	began := time.Now()
 	l.hears(false)
 	m, err := l.c.roundTrip(ctx, req)
-	l.observe(len(batches), time.Since(began))
+	l.observe(time.Since(began))
 	if err == nil {
 		l.hears(true)
 	} else {

@@ -148,7 +148,7 @@ func (s *stats) answer(code int16) {
 }
 
 // request counts a produce request.
-func (s *stats) request(_ int, took time.Duration) {
+func (s *stats) request(took time.Duration) {
 	s.requests.Add(1)
 	s.latency.Observe(took.Seconds())
 }
