@@ -65,7 +65,7 @@ func newLetter(r *deadRecord, d *delivery, maxBytes int) letter {
 	l.value = append(l.value, r.value[:min(len(r.value), maxBytes)]...)
 	at := r.eventTime
 	if at == nil {
-		at = time.UnixMilli(r.ms).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z")
+		at = appendMillis(nil, time.UnixMilli(r.ms))
 	}
 	n := 6
 	if r.id != nil {
@@ -83,6 +83,10 @@ func newLetter(r *deadRecord, d *delivery, maxBytes int) letter {
 	}
 	l.headers = h
 	return l
+}
+
+func appendMillis(dst []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 }
 
 // deadLetters keeps dead letters until the partitions of their topic are known, and then gives them to one: a topic that

@@ -2,12 +2,14 @@ package batch
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -173,11 +175,35 @@ func TestPanicBecomesDeadLetter(t *testing.T) {
 	if len(dead) != 2 || !bytes.Equal(dead[0].Value, poison[:10]) {
 		t.Fatalf("%d dead letters", len(dead))
 	}
-	if h := headersOf(dead[1]); h["reason"] != reasonEncode || h["sha256"] != hex.EncodeToString(sum[:]) || h["original_size"] != fmt.Sprint(len(poison)) {
+	if h := headersOf(dead[1]); h["reason"] != reasonEncode || h["sha256"] != hex.EncodeToString(sum[:]) || h["original_size"] != fmt.Sprint(len(poison)) || h["time"] != "2023-11-14T22:13:20.500Z" {
 		t.Errorf("headers %v", h)
 	}
 	if r := o.stats.records(); r.taken != 5 || r.acknowledged != 3 || r.dead[reasonEncode] != 2 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// dead_letter_topic is the topic that the record was for: the letter goes there, behind records that are on their way, and
+// one that is refused there too is dropped instead of becoming a letter of a letter.
+func TestDeadLetterInItsOwnTopic(t *testing.T) {
+	for size, want := range map[string]string{"1K": "map[too_large:1] map[]", "8K": "map[] map[too_large:1]"} {
+		c := small(t)
+		o, _ := output(t, c.ListenAddrs(), "dead_letter_topic", "logs", "dead_letter_max_bytes", size, "compression", "none")
+		flush(t, o, append(append(chunkOf("a", 5), largeEvent("poison", 9000)...), chunkOf("b", 5)...), "app")
+		r := o.stats.records()
+		if got := fmt.Sprint(r.dead, r.dropped); got != want || r.acknowledged != 10 {
+			t.Errorf("dead_letter_max_bytes %s: %s, want %s; %d acknowledged", size, got, want, r.acknowledged)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := endOffsets(t, ctx, cl, "logs"); n != r.acknowledged+sum(r.dead) {
+			t.Errorf("%d records in the topic", n)
+		}
+		cl.Close()
+		cancel()
 	}
 }
 

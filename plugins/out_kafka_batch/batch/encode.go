@@ -78,7 +78,8 @@ type counts struct {
 // lost is a record that could not be encoded.
 type lost struct {
 	size     int
-	raw      []byte // the event, as much of it as a dead letter has
+	at       time.Time // the event's
+	raw      []byte    // the event, as much of it as a dead letter has
 	sum      [sha256.Size]byte
 	panicked any
 	stack    []byte
@@ -283,7 +284,8 @@ func isolated(s *scratch, keep int, record func(*scratch)) {
 			s.text, s.entries = s.text[:text], s.entries[:entries]
 			s.group = nil
 			raw := s.reader.Raw
-			s.lost = append(s.lost, lost{len(raw), bytes.Clone(raw[:min(len(raw), keep)]), sha256.Sum256(raw), p, debug.Stack()})
+			at := time.Unix(min(s.reader.Sec, maxSec), int64(s.reader.Nsec))
+			s.lost = append(s.lost, lost{len(raw), at, bytes.Clone(raw[:min(len(raw), keep)]), sha256.Sum256(raw), p, debug.Stack()})
 		}
 	}()
 	record(s)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -220,6 +222,25 @@ func TestHealthOfLastingRefusals(t *testing.T) {
 	f("topic logs, partition 0: Not Enough Replicas", func() { refuse.Store(false) })
 	release := n.holdAll()
 	f("topic logs, partition 0: requests bring no answer", release)
+}
+
+// Whoever asks has to know the password that web_config_file wants, for the health too.
+func TestWebConfigFile(t *testing.T) {
+	const hash = "$2a$04$sETAzv4wBPx6C2otL2zNyOssqnNHSf04ckGqNAIfC12E2.VyptFYS" // of hunter2
+	file := filepath.Join(t.TempDir(), "web.yml")
+	if err := os.WriteFile(file, []byte("basic_auth_users:\n  scraper: "+hash+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, _ := output(t, []string{hostPort(1)}, "listen", "127.0.0.1:0", "web_config_file", file)
+	for _, path := range []string{"/metrics", "/healthz"} {
+		if code, _ := getPage(t, o, path); code != http.StatusUnauthorized {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+	set := getter("listen", "127.0.0.1:0", "web_config_file", filepath.Join(t.TempDir(), "none.yml"))
+	if _, err := New(o.log, set); err == nil || !strings.Contains(err.Error(), "option web_config_file") {
+		t.Errorf("a file that is not there: %v", err)
+	}
 }
 
 // Instances share an address as long as each has a client_id of its own.

@@ -27,6 +27,17 @@ func TestParseConfig(t *testing.T) {
 	if c.topics[0] != "x" || c.recordID || c.codec != codecNone || c.flushTimeout != 500*time.Millisecond {
 		t.Errorf("%+v", c)
 	}
+	c = testConfig(t, "backoff_min", "1s", "backoff_max", "3s", "metadata_max_age", "2m", "rate_limit_bytes", "1M", "rate_limit_bytes_burst", "4M")
+	longest := time.Duration(0)
+	for range 100 {
+		longest = max(longest, c.backoff(0))
+	}
+	if longest > time.Second || longest < 500*time.Millisecond || c.backoffMax != 3*time.Second || c.metadataMaxAge != 2*time.Minute {
+		t.Errorf("%v, %+v", longest, c)
+	}
+	if l := newLimiter(c.rateConfig); l.records != nil || l.bytes.Limit() != 1<<20 && l.bytes.Limit() != 1e6 || l.bytes.Burst() != 4*int(l.bytes.Limit()) {
+		t.Errorf("%+v", c.rateConfig)
+	}
 	if c, _, err := parseConfig(func(name string) string { return map[string]string{"brokers": "a"}[name] }); err != nil || c.topics[0] != "fluent-bit" {
 		t.Errorf("topic %q, %v", c.topics[0], err)
 	}

@@ -264,7 +264,7 @@ func (o *Output) noteLosses(s *scratch, tag string, d *delivery) {
 			continue
 		}
 		letters = append(letters, newLetter(&deadRecord{ms: time.Now().UnixMilli(), value: l.raw, size: l.size, sum: l.sum,
-			topic: o.cfg.topics[0], reason: reasonEncode}, d, o.cfg.deadMaxBytes))
+			topic: o.cfg.topics[0], reason: reasonEncode, eventTime: appendMillis(nil, l.at)}, d, o.cfg.deadMaxBytes))
 	}
 	o.dead.add(letters)
 }
