@@ -54,8 +54,8 @@ func (p *partition) try(b *batch) (settled bool) {
 		b.wire = b.set.seal(p.o.cfg.codec)
 		putBuffer(b.set.bytes)
 		b.set.bytes = nil
-		p.o.memory.release(b.held - int64(len(b.wire)))
-		b.held = int64(len(b.wire))
+		b.wire = fit(b.wire)
+		b.hold(&p.o.memory, int64(cap(b.wire)), 0)
 	}
 	if !b.stamped {
 		if b.abandoned {

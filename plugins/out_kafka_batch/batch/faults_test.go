@@ -314,7 +314,7 @@ func TestBufferIsBounded(t *testing.T) {
 		} else if !errors.Is(err, errTimeout) {
 			t.Fatal(err)
 		}
-		if used := o.memory.used.Load(); used > 1<<20 {
+		if used := o.memory.used.Load(); used > 5<<18 {
 			t.Fatalf("%d bytes are held", used)
 		}
 		if refused == 3 {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Buffers come in classes of 4 KiB, 16 KiB … 4 MiB, so that a partition with a small batch does not hold the buffer
+// Buffers come in classes of 4 KiB, 8 KiB … 4 MiB, so that a partition with a small batch does not hold the buffer
 // that a large one left in the pool. What is larger is not pooled.
 const (
 	minClassBits = 12
-	classes      = 6
+	classes      = 11
 )
 
 var bufferPools [classes]sync.Pool
@@ -21,7 +21,7 @@ func class(n int) int {
 	if n <= 1<<minClassBits {
 		return 0
 	}
-	return (bits.Len(uint(n-1)) - minClassBits + 1) / 2
+	return bits.Len(uint(n-1)) - minClassBits
 }
 
 // getBuffer returns an empty slice with room for n bytes.
@@ -33,7 +33,7 @@ func getBuffer(n int) []byte {
 	if b, ok := bufferPools[c].Get().(*[]byte); ok {
 		return (*b)[:0]
 	}
-	return make([]byte, 0, 1<<(minClassBits+2*c))
+	return make([]byte, 0, 1<<(minClassBits+c))
 }
 
 // putBuffer gives a buffer back. The caller must not use it, or anything that was cut from it, again.
@@ -42,7 +42,7 @@ func putBuffer(b []byte) {
 	if c >= classes {
 		return
 	}
-	if cap(b) != 1<<(minClassBits+2*c) {
+	if cap(b) != 1<<(minClassBits+c) {
 		c-- // holds all of a smaller class only
 	}
 	if c >= 0 {
@@ -60,7 +60,17 @@ func grow(b []byte, n int) []byte {
 	return g
 }
 
-// memory counts the bytes of records that were taken and are not yet resolved. Safe for concurrent use.
+// fit returns b in a buffer no larger than it needs.
+func fit(b []byte) []byte {
+	if c := class(len(b)); c >= classes || cap(b) <= 1<<(minClassBits+c) {
+		return b
+	}
+	f := append(getBuffer(len(b)), b...)
+	putBuffer(b)
+	return f
+}
+
+// memory counts the bytes of buffers with records that were taken and are not yet resolved. Safe for concurrent use.
 type memory struct {
 	max     int64
 	used    atomic.Int64

@@ -1,6 +1,9 @@
 package batch
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 func TestBufferClasses(t *testing.T) {
 	f := func(n, want int) {
@@ -13,11 +16,11 @@ func TestBufferClasses(t *testing.T) {
 	}
 	f(0, 4<<10)
 	f(4<<10, 4<<10)
-	f(4<<10+1, 16<<10)
-	f(16<<10, 16<<10)
-	f(16<<10+1, 64<<10)
+	f(4<<10+1, 8<<10)
+	f(8<<10, 8<<10)
+	f(16<<10+1, 32<<10)
 	f(1_000_000, 1<<20)
-	f(1<<20+1, 4<<20)
+	f(1<<20+1, 2<<20)
 	f(4<<20, 4<<20)
 	f(4<<20+2, (4<<20+2)*3/2) // not pooled, with room to grow
 
@@ -30,6 +33,36 @@ func TestBufferClasses(t *testing.T) {
 	}
 	putBuffer(nil)
 	putBuffer(make([]byte, 10))
+}
+
+func TestFit(t *testing.T) {
+	for _, n := range []int{0, 100, 5000, 1 << 20, 4<<20 + 1} {
+		b := make([]byte, n, max(8*n, 64<<10))
+		for i := range b {
+			b[i] = byte(i)
+		}
+		want := append([]byte(nil), b...)
+		if f := fit(b); !bytes.Equal(f, want) || n <= 4<<20 && cap(f) > max(2*n, 8<<10) {
+			t.Errorf("%d bytes: the same %v, in a buffer of %d", n, bytes.Equal(f, want), cap(f))
+		}
+	}
+}
+
+// What waits for a broker that hangs is accounted by its buffers, however small the batches: a thousand partitions with a
+// record each hold 4 KiB each, not 100 bytes.
+func TestMemoryIsThatOfBuffers(t *testing.T) {
+	var n faultNet
+	c := broker(t, 1000, n.option())
+	o, _ := output(t, c.ListenAddrs(), "message_key_field", "chunk", "flush_timeout", "300ms")
+	flush(t, o, keyedChunk("warm", 10), "app")
+	release := n.holdAll()
+	_ = o.Flush(keyedChunk("a", 2000), "app", false)
+	if used := o.memory.used.Load(); used < 3<<20 {
+		t.Errorf("%d bytes are accounted to some 860 partitions", used)
+	}
+	release()
+	flush(t, o, keyedChunk("a", 2000), "app")
+	eventually(t, "nothing is held", func() bool { return o.memory.used.Load() == 0 })
 }
 
 func TestGrow(t *testing.T) {

@@ -180,13 +180,17 @@ func TestMemoryIsGone(t *testing.T) {
 // quiet is a partition whose batches nobody sends.
 func quiet(o *Output) *partition { return &partition{t: o.topics.get("logs"), o: o, running: true} }
 
-// appendTo encodes a chunk for one partition.
+// appendTo takes a chunk for one partition, as a flush does.
 func appendTo(p *partition, data []byte) *delivery {
 	s := p.o.encoder.get()
 	p.o.encoder.encode(s, data, "app")
-	for i := range len(s.entries) - 1 {
-		s.entries[i].next = int32(i + 1)
+	for i := range s.entries {
+		if i > 0 {
+			s.entries[i-1].next = int32(i)
+		}
+		p.o.memory.used.Add(int64(s.entries[i].size()))
 	}
+	p.o.stats.take(int64(len(s.entries)))
 	d := newDelivery(len(s.entries), "app")
 	p.append(s, 0, d)
 	return d
@@ -224,9 +228,7 @@ func TestPanicWhileSending(t *testing.T) {
 	o, book := output(t, c.ListenAddrs())
 	p := quiet(o)
 	d := appendTo(p, chunkOf("a", 3))
-	o.stats.take(3)
 	b := p.next()
-	o.memory.used.Add(b.held)
 	producers := o.producers
 	o.producers = nil
 	if p.try(b) {

@@ -35,7 +35,8 @@ type partition struct {
 type batch struct {
 	set    recordSet
 	parts  []part    // in the order of the records
-	held   int64     // bytes of memory that are accounted to it
+	size   int64     // of its records, about
+	held   int64     // bytes of memory that are accounted to it: its buffer's, or size where that is more
 	full   bool      // nothing is appended any more
 	opened time.Time // where there is a linger
 
@@ -78,11 +79,18 @@ func (p *partition) append(s *scratch, head int32, d *delivery) {
 	p.start()
 }
 
-// appendRecord adds a record of about that size. The lock is held.
+// hold accounts n bytes of memory to the batch, reserved of which are accounted already, beside what it held.
+func (b *batch) hold(m *memory, n, reserved int64) {
+	m.used.Add(n - b.held - reserved)
+	b.held = n
+}
+
+// appendRecord adds a record of about that size, which is reserved. The lock is held.
 func (p *partition) appendRecord(size int, d *delivery, reason string, ms int64, key, value, headers []byte) {
 	b := p.openFor(size)
 	b.set.add(ms, key, value, headers)
-	b.held += int64(size)
+	b.size += int64(size)
+	b.hold(&p.o.memory, max(b.size, int64(cap(b.set.bytes))), int64(size))
 	b.add(d, 1, reason)
 }
 

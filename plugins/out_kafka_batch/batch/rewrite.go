@@ -63,8 +63,7 @@ func (p *partition) reform(b *batch, groups int, place func(i int32, ms int64) (
 	kept := made[:0]
 	for _, n := range made {
 		if n != nil {
-			n.held = int64(len(n.set.bytes))
-			p.o.memory.used.Add(n.held)
+			n.hold(&p.o.memory, int64(cap(n.set.bytes)), 0)
 			kept = append(kept, n)
 		}
 	}
