@@ -198,9 +198,9 @@ func (c *cluster) settle(err error) bool {
 		close(c.down)
 	}
 	c.notice.Do(func() {
-		text := "no Kafka broker can be reached; chunks stay in Fluent Bit's buffer until one can"
+		text := "no Kafka broker can be reached; chunks stay in Fluent Bit's buffer until one can, where Retry_Limit is no_limits"
 		if classifyError(err) == failOperator {
-			text = "Kafka and this client do not accept each other; chunks stay in Fluent Bit's buffer until somebody mends that"
+			text = "Kafka and this client do not accept each other; chunks stay in Fluent Bit's buffer until somebody mends that, where Retry_Limit is no_limits"
 		}
 		c.log.Warn(text, "brokers", strings.Join(c.cfg.brokers, ","), "error", err.Error())
 	})

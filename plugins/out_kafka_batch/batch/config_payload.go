@@ -138,10 +138,12 @@ func (c *payload) checkMetadataName(v *option.Values, option, name string) {
 }
 
 func (c *payload) parseHeaders(v *option.Values) {
-	switch text := v.Text("record_id"); text {
-	case "off":
-	case "auto":
+	switch text := strings.ToLower(v.Text("record_id")); {
+	case text == "off":
+	case text == "auto":
 		c.recordID = true
+	case !strings.HasPrefix(text, "$"): // a field called "on" is hardly what was meant
+		v.Fail("record_id", "must be auto, off or a field such as $event_id")
 	default:
 		c.recordID, c.idField = true, parsePath(v, "record_id")
 	}

@@ -34,6 +34,7 @@ func TestPayloadConfigErrors(t *testing.T) {
 	f(`option header_fields: "traceparent=$a": the header traceparent is written by`, "header_fields", "traceparent=$a", "trace_headers", "on")
 	f(`option headers: "a=`, "headers", "a="+strings.Repeat("x", maxStaticHeaderBytes))
 	f(`option record_id: "$a[": field path`, "record_id", "$a[")
+	f(`option record_id: "on": must be auto, off or a field such as $event_id`, "record_id", "on")
 	f(`option record_time_window: "1s": must be from`, "record_time_window", "1s")
 
 	ok := func(options ...string) {

@@ -110,7 +110,7 @@ var metrics = []metric{
 			e(float64(o.stats.outside.Load()), "window")
 			e(float64(o.stats.restamped.Load()), "refused")
 		}, "reason"),
-	newMetric(prometheus.CounterValue, "default_topic_records_total", "Records sent to the default topic, by why not to one of their own.",
+	newMetric(prometheus.CounterValue, "rerouted_records_total", "Records that did not go to a topic of their own, by why.",
 		func(o *Output, _ *reading, e emit) {
 			for why := topicGood + 1; why < unusables; why++ {
 				e(float64(o.stats.toDefault[why].Load()), why.String())
@@ -130,7 +130,7 @@ var metrics = []metric{
 	gauge("requests_in_flight", "Produce requests that wait for an answer.", func(o *Output) float64 { return float64(o.cluster.leaders.underWay()) }),
 	gauge("buffer_bytes", "Bytes of records that wait for Kafka.", func(o *Output) float64 { return float64(o.memory.used.Load()) }),
 	gauge("buffer_max_bytes", "How many may.", func(o *Output) float64 { return float64(o.cfg.bufferMaxBytes) }),
-	gauge("pending_chunks", "Chunks that were answered RETRY and are remembered.", func(o *Output) float64 { return float64(o.pending.len()) }),
+	gauge("pending_chunks", "Chunks whose records are on their way while Fluent Bit is to bring them again; those that were refused at once are not among them.", func(o *Output) float64 { return float64(o.pending.len()) }),
 	gauge("reachable", "1 while brokers can be reached, as far as is known, else 0.", func(o *Output) float64 {
 		if o.cluster.isUnreachable() {
 			return 0

@@ -235,7 +235,7 @@ func (o *Output) await(ctx context.Context, id identity, chunk open) error {
 
 func (o *Output) full() error {
 	o.notices.full.Do(func() {
-		o.log.Warn("buffer_max_bytes of records wait for Kafka; chunks stay in Fluent Bit's buffer until they are acknowledged",
+		o.log.Warn("buffer_max_bytes of records wait for Kafka; chunks stay in Fluent Bit's buffer until they are acknowledged, where Retry_Limit is no_limits",
 			"buffer_max_bytes", o.cfg.bufferMaxBytes)
 	})
 	return errFull

@@ -39,6 +39,7 @@ func parseSecurity(v *option.Values) (s security, warnings []note) {
 	for i := range Options {
 		switch name := Options[i].Name; {
 		case !v.IsSet(name):
+		case strings.HasPrefix(name, "ssl_verify") && v.Bool(name): // asks for nothing
 		case strings.HasPrefix(name, "ssl_") && !withTLS:
 			v.Fail(name, "needs TLS, which security_protocol %s has not, for example: security_protocol %s", protocol, protocolWith(withSASL, true))
 		case strings.HasPrefix(name, "sasl_") && !withSASL:

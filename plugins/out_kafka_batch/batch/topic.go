@@ -173,7 +173,7 @@ func (t *topic) missing() error {
 		return fmt.Errorf("%w: %s has no partitions yet", errTopic, t.name)
 	}
 	t.o.notices.topic.Do(func() {
-		t.o.log.Warn("the topic cannot be written to; chunks stay in Fluent Bit's buffer until it can",
+		t.o.log.Warn("the topic cannot be written to; chunks stay in Fluent Bit's buffer until it can, where Retry_Limit is no_limits",
 			"topic", t.name, "error", explain(code), "code", code)
 	})
 	return fmt.Errorf("%w: %s: %s", errTopic, t.name, explain(code))
