@@ -165,7 +165,7 @@ func (d *draft) finish() {
 	}
 	d.finishLabels()
 	d.finishInitialize()
-	d.Exemplars = (d.Exemplars || !d.given["exemplars"]) && d.Kind != gauge
+	d.Exemplars = (d.Exemplars || !d.given["exemplars"]) && d.mayHaveExemplars()
 	if d.Kind == gauge && !d.given["idle_timeout"] {
 		d.Idle = defaultGaugeIdle
 	}
@@ -313,6 +313,13 @@ func (d *draft) defaultHelp() string {
 		return "Sum of the field " + field + "."
 	}
 	return "Number of records."
+}
+
+// mayHaveExemplars says whether OpenMetrics has exemplars for such a metric. A counter whose name does not end in _total
+// is of unknown type there, and Prometheus refuses the whole page over an exemplar of one ("metric name request_count does
+// not support exemplars").
+func (c *ruleConfig) mayHaveExemplars() bool {
+	return c.Kind != gauge && (c.Kind != counter || strings.HasSuffix(c.Name, "_total"))
 }
 
 // exposedNames are the names under which the metric's samples are shown. OpenMetrics calls a counter's family by its
