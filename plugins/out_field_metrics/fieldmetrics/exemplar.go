@@ -83,15 +83,15 @@ func readID(fields *record.Finder, path int) (id []byte, runes int) {
 	return id, utf8.RuneCount(id)
 }
 
-// offerExemplar takes the ids of a point where the series is due for an exemplar. One that is older than the last one is
-// not taken: Prometheus refuses exemplars out of order.
+// offerExemplar takes the ids of a point where the series is due for an exemplar. One that is not newer than the last one,
+// in the milliseconds of Prometheus, is not taken: Prometheus refuses it as out of order.
 func (r *rule) offerExemplar(s *series, p *point, keys []byte, bucket int, now int64) {
 	e := s.exemplars
 	if e == nil {
 		e = &exemplars{}
 		s.exemplars = e
 	}
-	if now < e.next || p.time < s.newest {
+	if now < e.next || p.time/1e6 <= s.newest/1e6 {
 		return
 	}
 	e.next = now + int64(r.exemplarInterval)
