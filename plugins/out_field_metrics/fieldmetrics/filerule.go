@@ -243,7 +243,9 @@ func (f *metricsFile) initialize(n *yaml.Node, path string) (sets []initialSet) 
 			l := initialLabel{name: p.key}
 			values := []*yaml.Node{p.value}
 			if p.value.Kind == yaml.SequenceNode {
-				values = f.items(p.value, at)
+				if values = f.items(p.value, at); len(p.value.Content) == 0 {
+					f.fail(p.line, "%sthere is no value; example: %s", dotted(at, ""), metricKeys.example("initialize"))
+				}
 			}
 			for _, v := range values {
 				if text, ok := f.scalar(v, at); ok {
