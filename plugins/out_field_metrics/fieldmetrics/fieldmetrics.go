@@ -242,11 +242,8 @@ func (f *flush) walk(rules []*rule, data []byte, tag string, now int64) {
 
 // eventTime is a record's time in ns, at most now: a clock that runs ahead would have the last word on a gauge for ever.
 func eventTime(r *chunk.Reader, now int64) int64 {
-	if r.Sec >= now/1e9 {
-		if r.Sec > now/1e9 {
-			return now
-		}
-		return min(r.Sec*1e9+int64(r.Nsec), now)
+	if r.Sec > now/1e9 {
+		return now // before it overflows
 	}
-	return r.Sec*1e9 + int64(r.Nsec)
+	return min(r.Sec*1e9+int64(r.Nsec), now)
 }
