@@ -354,6 +354,10 @@ func checkMetricName(name string) string {
 	if !isName(name, true) {
 		return "must be letters, digits, _ and :, and not begin with a digit, for example: http_requests_total"
 	}
+	if name == "_total" {
+		// OpenMetrics calls a counter's family by what stands before it, and Prometheus refuses the page where nothing does.
+		return "has nothing before _total; choose another one, for example: http_requests_total"
+	}
 	if strings.HasPrefix(name, ownPrefix) {
 		return "names that begin with " + ownPrefix + " are the plugin's own; choose another one, for example: http_requests_total"
 	}
