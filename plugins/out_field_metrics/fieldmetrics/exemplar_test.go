@@ -59,6 +59,11 @@ func TestExemplarIDs(t *testing.T) {
 	f(12, span, "")
 	f("00000000000000000000000000000000", span, "")
 	f("\xff"+trace, span, "")
+	for _, c := range []string{"\x00", "\n", "\x1f", "\x7f"} {
+		f(trace+c, span, "")
+		f(c, span, "")
+		f(trace, c+span, trace+"/")
+	}
 	long := strings.Repeat("é", 120)
 	f(long, "", long+"/")
 	f(long, span, long+"/") // no room for the span
