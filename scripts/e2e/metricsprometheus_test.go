@@ -175,6 +175,8 @@ metrics:
     help: Jobs that wait.
     type: gauge
     value: queue
+  - name: lines
+    help: A counter whose name does not say so; were it shown with an exemplar, Prometheus would refuse the page.
 `
 
 // A real Prometheus scrapes what a known log makes, as OpenMetrics and as protobuf, and answers queries with the numbers
@@ -228,6 +230,7 @@ func TestMetricsInPrometheus(t *testing.T) {
 				prom.query("sent_bytes_total", "", map[string]float64{"": bytes})
 				prom.query("operation_duration_seconds_count", "class", counts)
 				prom.query("operation_duration_seconds_sum", "class", sums)
+				prom.query("lines", "", map[string]float64{"": 400})
 				prom.query("queue_length", "", map[string]float64{"": queue})
 				prom.query(`field_metrics_records_total{metric="operation_duration_seconds",result="counted"}`, "result",
 					map[string]float64{"counted": counts["ok"] + counts["5xx"]})

@@ -165,7 +165,7 @@ func (d *draft) finish() {
 	}
 	d.finishLabels()
 	d.finishInitialize()
-	d.Exemplars = (d.Exemplars || !d.given["exemplars"]) && d.Kind != gauge
+	d.Exemplars = (d.Exemplars || !d.given["exemplars"]) && d.mayHaveExemplars()
 	if d.Kind == gauge && !d.given["idle_timeout"] {
 		d.Idle = defaultGaugeIdle
 	}
@@ -315,6 +315,13 @@ func (d *draft) defaultHelp() string {
 	return "Number of records."
 }
 
+// mayHaveExemplars says whether OpenMetrics has exemplars for such a metric. A counter whose name does not end in _total
+// is of unknown type there, and Prometheus refuses the whole page over an exemplar of one ("metric name request_count does
+// not support exemplars").
+func (c *ruleConfig) mayHaveExemplars() bool {
+	return c.Kind != gauge && (c.Kind != counter || strings.HasSuffix(c.Name, "_total"))
+}
+
 // exposedNames are the names under which the metric's samples are shown. OpenMetrics calls a counter's family by its
 // name without _total.
 func (c *ruleConfig) exposedNames() []string {
@@ -346,6 +353,10 @@ func clash(rules []ruleConfig) (i, j int, name string, found bool) {
 func checkMetricName(name string) string {
 	if !isName(name, true) {
 		return "must be letters, digits, _ and :, and not begin with a digit, for example: http_requests_total"
+	}
+	if name == "_total" {
+		// OpenMetrics calls a counter's family by what stands before it, and Prometheus refuses the page where nothing does.
+		return "has nothing before _total; choose another one, for example: http_requests_total"
 	}
 	if strings.HasPrefix(name, ownPrefix) {
 		return "names that begin with " + ownPrefix + " are the plugin's own; choose another one, for example: http_requests_total"

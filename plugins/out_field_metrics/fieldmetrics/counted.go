@@ -49,6 +49,13 @@ func (c *countedNow) add(hash uint64) {
 	c.next = (c.next + 1) % maxCounted
 }
 
+// oldestFirst is a copy: a flush that is still running when its instance closes goes on adding.
+func (c *countedNow) oldestFirst() []uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Concat(c.hashes[c.next:], c.hashes[:c.next])
+}
+
 // countedBefore is what an instance before counted. Safe for concurrent use.
 type countedBefore struct {
 	mu     sync.Mutex

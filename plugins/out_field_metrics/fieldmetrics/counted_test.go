@@ -2,6 +2,7 @@ package fieldmetrics
 
 import (
 	"net"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -106,5 +107,52 @@ func TestCountedIsBounded(t *testing.T) {
 	}
 	if n := len(leftBehind.list); n != 0 {
 		t.Errorf("%d instances are left", n)
+	}
+}
+
+// A worker still drains its queue while its instance closes: what it adds to the ring is not what is being sorted for the
+// instance to come.
+func TestCloseWhileFlushing(t *testing.T) {
+	address := freeAddr(t)
+	var all sync.WaitGroup
+	for range 4 {
+		p := start(t, settings{"metric_name": "a_total", "listen": address})
+		for w := range 4 {
+			all.Go(func() {
+				for i := range 200 {
+					_ = p.Flush(events(rec("v", i, "w", w)), "app", false)
+				}
+			})
+		}
+		p.Close()
+		next := start(t, settings{"metric_name": "a_total", "listen": address})
+		for i := range 200 {
+			flushed(t, next, events(rec("v", i, "w", 0)))
+		}
+		next.Close()
+	}
+	all.Wait()
+}
+
+// Chunks that an instance before counted and nobody handed out again, and more of its own than are remembered: the oldest
+// ones are given up, not the last ones, which are those that another output may still owe.
+func TestTheLastChunksAreRemembered(t *testing.T) {
+	address := freeAddr(t)
+	p := start(t, settings{"metric_name": "a_total", "listen": address})
+	const before, all, last = 50, maxCounted + 100, 40
+	for i := range all {
+		if i == before {
+			p.Close()
+			p = start(t, settings{"metric_name": "a_total", "listen": address})
+		}
+		flushed(t, p, events(rec("v", i)))
+	}
+	p.Close()
+	p = start(t, settings{"metric_name": "a_total", "listen": address})
+	for i := all - last; i < all; i++ {
+		flushed(t, p, events(rec("v", i)))
+	}
+	if got := testutil.ToFloat64(p.rules[0].own.repeated); got != last {
+		t.Errorf("%v of the last %d chunks are known", got, last)
 	}
 }

@@ -58,6 +58,9 @@ func appendIDs(dst []byte, fields *record.Finder, trace, span int) (out []byte, 
 
 // readID is an id that stands as text, and its length in characters; 0 where it is absent, no UTF-8, or the id of no
 // trace: all zeros. https://www.w3.org/TR/trace-context/#trace-id
+//
+// Neither is one with a control character an id. Prometheus (2.42) refuses the whole page where the label of an exemplar
+// has a zero byte, and what is logged as a trace_id may be what some client sent.
 func readID(fields *record.Finder, path int) (id []byte, runes int) {
 	v, ok := fields.Value(path)
 	if !ok {
@@ -69,6 +72,9 @@ func readID(fields *record.Finder, path int) (id []byte, runes int) {
 	}
 	ascii, zeros := true, true
 	for _, c := range id {
+		if c < ' ' || c == 0x7f {
+			return nil, 0
+		}
 		ascii = ascii && c < utf8.RuneSelf
 		zeros = zeros && c == '0'
 	}
@@ -83,15 +89,15 @@ func readID(fields *record.Finder, path int) (id []byte, runes int) {
 	return id, utf8.RuneCount(id)
 }
 
-// offerExemplar takes the ids of a point where the series is due for an exemplar. One that is older than the last one is
-// not taken: Prometheus refuses exemplars out of order.
+// offerExemplar takes the ids of a point where the series is due for an exemplar. One that is not newer than the last one,
+// in the milliseconds of Prometheus, is not taken: Prometheus refuses it as out of order.
 func (r *rule) offerExemplar(s *series, p *point, keys []byte, bucket int, now int64) {
 	e := s.exemplars
 	if e == nil {
 		e = &exemplars{}
 		s.exemplars = e
 	}
-	if now < e.next || p.time < s.newest {
+	if now < e.next || p.time/1e6 <= s.newest/1e6 {
 		return
 	}
 	e.next = now + int64(r.exemplarInterval)

@@ -59,6 +59,11 @@ func TestExemplarIDs(t *testing.T) {
 	f(12, span, "")
 	f("00000000000000000000000000000000", span, "")
 	f("\xff"+trace, span, "")
+	for _, c := range []string{"\x00", "\n", "\x1f", "\x7f"} {
+		f(trace+c, span, "")
+		f(c, span, "")
+		f(trace, c+span, trace+"/")
+	}
 	long := strings.Repeat("é", 120)
 	f(long, "", long+"/")
 	f(long, span, long+"/") // no room for the span
@@ -104,8 +109,8 @@ func at(when time.Time, id int, fields ...any) []byte {
 	return chunk.AppendEvent(nil, when.Unix(), uint32(when.Nanosecond()), nil, rec(fields...), true)
 }
 
-// A series takes one exemplar in exemplar_interval; one of an event before the last one it does not take, because
-// Prometheus refuses exemplars out of order; an event of tomorrow counts as one of now.
+// A series takes one exemplar in exemplar_interval; one of an event before the last one, or of the same millisecond, it
+// does not take, because Prometheus refuses exemplars out of order; an event of tomorrow counts as one of now.
 func TestExemplarInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, settings{"metric_name": "m_total", "label_field": "a", "exemplar_interval": "10s", "listen": "off"})
@@ -132,12 +137,14 @@ func TestExemplarInterval(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		flushed(t, p, at(begin, 4))
 		f("3 00:00:09.999")
+		flushed(t, p, at(begin.Add(10*time.Second-time.Microsecond), 7)) // lines of whole seconds that came late
+		f("3 00:00:09.999")
 		flushed(t, p, at(time.Now().Add(24*time.Hour), 5))
 		f("5 00:00:20.000")
 		time.Sleep(10 * time.Second)
 		flushed(t, p, at(time.Now(), 6))
 		f("6 00:00:30.000")
-		if got := gathered(t, p, "m_total").GetMetric()[0].GetCounter().GetValue(); got != 6 {
+		if got := gathered(t, p, "m_total").GetMetric()[0].GetCounter().GetValue(); got != 7 {
 			t.Errorf("%v are counted", got)
 		}
 	})

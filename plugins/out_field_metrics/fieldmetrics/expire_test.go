@@ -157,6 +157,10 @@ func TestGaugeKeepsTheNewest(t *testing.T) {
 		set(now.Add(1000*time.Hour), 5, 5)
 		time.Sleep(time.Second)
 		set(time.Now(), 6, 6)
+		// nothing says that a sender's nanoseconds are below a second
+		flushed(t, p, chunk.AppendEvent(nil, time.Now().Unix()-1, 4_000_000_000, nil, rec("v", 7), true))
+		time.Sleep(time.Second)
+		set(time.Now(), 8, 8)
 		p.Close()
 	})
 }

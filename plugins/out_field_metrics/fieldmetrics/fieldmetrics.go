@@ -118,7 +118,7 @@ func newPlugin(log *slog.Logger, c *instanceConfig) (*Plugin, error) {
 		}
 	}
 	if len(unusual) > 0 {
-		log.Warn("the name of a counter should end in _total, for OpenMetrics knows it as a counter only then", "metrics", strings.Join(unusual, ","))
+		log.Warn("the name of a counter should end in _total, for OpenMetrics knows it as a counter, which may have exemplars, only then", "metrics", strings.Join(unusual, ","))
 	}
 	p.pool.New = func() any {
 		return &flush{fields: record.NewFinder(paths.paths...), stages: make([]stage, len(p.rules))}
@@ -164,12 +164,11 @@ func (p *Plugin) Close() {
 		if p.metrics == nil {
 			return
 		}
-		p.counted.mu.Lock()
-		hashes := p.counted.hashes
-		p.counted.mu.Unlock()
+		var hashes []uint64
 		for _, b := range p.before {
 			hashes = append(hashes, b.rest()...)
 		}
+		hashes = append(hashes, p.counted.oldestFirst()...)
 		leave(p.metrics, hashes[max(0, len(hashes)-maxCounted):])
 	})
 }
@@ -243,11 +242,8 @@ func (f *flush) walk(rules []*rule, data []byte, tag string, now int64) {
 
 // eventTime is a record's time in ns, at most now: a clock that runs ahead would have the last word on a gauge for ever.
 func eventTime(r *chunk.Reader, now int64) int64 {
-	if r.Sec >= now/1e9 {
-		if r.Sec > now/1e9 {
-			return now
-		}
-		return min(r.Sec*1e9+int64(r.Nsec), now)
+	if r.Sec > now/1e9 {
+		return now // before it overflows
 	}
-	return r.Sec*1e9 + int64(r.Nsec)
+	return min(r.Sec*1e9+int64(r.Nsec), now)
 }

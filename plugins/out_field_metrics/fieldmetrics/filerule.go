@@ -186,6 +186,8 @@ func (f *metricsFile) label(name string, n *yaml.Node, path string) label {
 	case len(f.errs) > before: // one is enough
 	case given["field"] == given["value"]:
 		f.fail(n.Line, "%smust have either field or value, for example: {field: $http.status} or {value: $TAG[1]}", dotted(path, ""))
+	case given["value"] && l.Template.constant() && (given["values"] || given["default"] || given["missing"]):
+		f.fail(n.Line, "%sthe value is the same for every record and never missing: values, default and missing do nothing; leave them out", dotted(path, ""))
 	case given["default"] && given["missing"] && l.Missing != missingDefault:
 		f.fail(n.Line, "%sthere is a default, and missing says %s; leave one of them out", dotted(path, ""), missingNames[l.Missing])
 	case l.Missing == missingDefault && !given["default"]:
@@ -243,7 +245,9 @@ func (f *metricsFile) initialize(n *yaml.Node, path string) (sets []initialSet) 
 			l := initialLabel{name: p.key}
 			values := []*yaml.Node{p.value}
 			if p.value.Kind == yaml.SequenceNode {
-				values = f.items(p.value, at)
+				if values = f.items(p.value, at); len(p.value.Content) == 0 {
+					f.fail(p.line, "%sthere is no value; example: %s", dotted(at, ""), metricKeys.example("initialize"))
+				}
 			}
 			for _, v := range values {
 				if text, ok := f.scalar(v, at); ok {

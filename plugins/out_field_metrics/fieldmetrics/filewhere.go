@@ -60,7 +60,11 @@ func (f *metricsFile) condition(n *yaml.Node, path string, depth int) (list []co
 			if p.key == "or" {
 				op = opOr
 			}
+			errs := len(f.errs)
 			c := condition{Op: op, List: f.conditions(p.value, at, depth+1)}
+			if len(c.List) == 0 && len(f.errs) == errs {
+				f.fail(p.line, "%sthe list is empty; example: %s", dotted(at, ""), conditionKeys.example(p.key))
+			}
 			list = append(list, c)
 		default:
 			compared = true
