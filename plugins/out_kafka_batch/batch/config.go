@@ -71,7 +71,7 @@ func (c *config) parseWhere(v *option.Values) {
 	}
 	for _, t := range c.topics {
 		if !validTopic(t) {
-			v.Fail("topics", "%q must be %s", t, topicRule)
+			v.Fail("topics", "%q must be %s, for example: topics logs", t, topicRule)
 		}
 	}
 	c.clientID = v.Text("client_id")

@@ -75,7 +75,7 @@ func (c *payload) parseRouting(v *option.Values) {
 		if c.topic, err = parseTemplate(text); err != nil {
 			v.Fail("topic", "%v", err)
 		} else if name, ok := c.topic.constant(); ok && !validTopic(name) {
-			v.Fail("topic", "%q must be %s", name, topicRule)
+			v.Fail("topic", "%q must be %s, for example: topic logs-$TAG", name, topicRule)
 		} else if len(c.topic) > 0 && strings.HasPrefix(c.topic[0].text, internalPrefix) {
 			v.Fail("topic", "must not begin with %s, which brokers keep to themselves", internalPrefix)
 		}

@@ -21,7 +21,7 @@ type deadLetterConfig struct {
 func (c *deadLetterConfig) parse(v *option.Values) {
 	c.deadTopic = v.Text("dead_letter_topic")
 	if c.deadTopic != "" && !validTopic(c.deadTopic) {
-		v.Fail("dead_letter_topic", "must be %s", topicRule)
+		v.Fail("dead_letter_topic", "must be %s, for example: dead_letter_topic logs-dead-letters", topicRule)
 	}
 	c.deadMaxBytes = int(v.Int("dead_letter_max_bytes"))
 	if c.deadMaxBytes > int(v.Int("batch_max_bytes")) && c.deadTopic != "" {

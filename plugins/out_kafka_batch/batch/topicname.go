@@ -11,7 +11,7 @@ import (
 )
 
 // topicRule is Kafka's own rule for the names of topics.
-const topicRule = "1 to 249 of the characters a-z A-Z 0-9 . _ - and neither . nor .., for example: logs"
+const topicRule = "1 to 249 of the characters a-z A-Z 0-9 . _ - and neither . nor .."
 
 // validTopic applies topicRule.
 func validTopic[T string | []byte](s T) bool {
