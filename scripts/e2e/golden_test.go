@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,30 @@ func TestGoldenPerFormat(t *testing.T) {
 			if !bytes.Equal(got[stream+".log"], want) {
 				t.Errorf("%s differs from %s:\n%s", stream, path, firstDifference(got[stream+".log"], want))
 			}
+		}
+	})
+}
+
+// logback writes a comma before the milliseconds: the records are the same.
+func TestJavaTimeWithComma(t *testing.T) {
+	point := regexp.MustCompile(`(?m)^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.`)
+	eachHost(t, func(t *testing.T, h fluentbit.Host, conf string) {
+		r := newRig(t, h, conf)
+		b, err := os.ReadFile(filepath.Join(root, "testdata/logs/java.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(r.Logs, "java.log"), point.ReplaceAll(b, []byte("$1,")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r.startHost()
+		got := r.byFile(samplesPerStream, 20*time.Second)["java.log"]
+		want, err := os.ReadFile(filepath.Join(root, "testdata/golden/java.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Error(firstDifference(got, want))
 		}
 	})
 }
