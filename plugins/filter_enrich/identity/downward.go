@@ -75,7 +75,7 @@ func (v volume) read(p *Pod) error {
 			*into, err = parsePairs(string(b))
 		}
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	pairs(&p.Labels, "labels")
@@ -101,11 +101,14 @@ func (v volume) file(name string) ([]byte, error) {
 }
 
 // parsePairs reads lines of key="value", the value quoted as Go's %q does, which is what the kubelet writes
-// (pkg/fieldpath in Kubernetes). A line that is none is an error, and the others count all the same.
+// (pkg/fieldpath in Kubernetes). A line that is none is an error, and the others count all the same. The error does not
+// quote the line: annotations may hold secrets.
 func parsePairs(text string) (map[string]string, error) {
 	pairs := map[string]string{}
 	var bad error
+	number := 0
 	for line := range strings.Lines(text) {
+		number++
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" {
 			continue
@@ -113,7 +116,7 @@ func parsePairs(text string) (map[string]string, error) {
 		key, quoted, ok := strings.Cut(line, "=")
 		value, err := strconv.Unquote(quoted)
 		if !ok || key == "" || err != nil {
-			bad = fmt.Errorf("%.60q is not key=\"value\"", line)
+			bad = fmt.Errorf("line %d is not key=\"value\"", number)
 			continue
 		}
 		pairs[key] = value

@@ -122,6 +122,7 @@ func TestParseResource(t *testing.T) {
 	f("a=%zz", "error")
 	f("a=100%", "error")
 	f("%=x", "error")
+	f("a=%ff", "error")
 }
 
 // The sources stand in their order, whatever the order they are switched on in, and the higher one has the say.
@@ -148,7 +149,7 @@ func TestOrder(t *testing.T) {
 // A variable that is not what the specification allows is discarded as a whole, and said once; the other one counts.
 func TestBadResourceAttributes(t *testing.T) {
 	var log strings.Builder
-	s := system(t, "OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=a=b,c=%zz")
+	s := system(t, "OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=token=half,sekret")
 	s.Log = slog.New(slog.NewTextHandler(&log, nil))
 	c, got := Start(Config{System: s, Sources: []Source{OTel}}, func([]Attribute) {})
 	defer c.Close()
@@ -157,6 +158,16 @@ func TestBadResourceAttributes(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "discarded"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, &log)
+	}
+	if strings.Contains(log.String(), "sekret") {
+		t.Errorf("a value is in the log:\n%s", &log)
+	}
+}
+
+func TestBadPairs(t *testing.T) {
+	pairs, err := parsePairs("a=\"1\"\nsekret\nb=\"2\"\n")
+	if len(pairs) != 2 || err == nil || strings.Contains(err.Error(), "sekret") || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("%q, %v", pairs, err)
 	}
 }
 
