@@ -327,7 +327,8 @@ func TestCounters(t *testing.T) {
 	const tp = `"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"`
 	var data []byte
 	for _, json := range []string{`{` + tp + `,"level":"info"}`, `{"traceparent":"x"}`, `{"traceparent":""}`, `{"trace_id":"1",` + tp + `}`,
-		`{"t":"1s"}`, `{"t":"x"}`, `{"t":"1s","ms":1}`, `{"a":"c"}`, `{"a":"b"}`, `{"status":200}`} {
+		`{"t":"1s"}`, `{"t":"x"}`, `{"t":"1s","ms":1}`, `{"a":"c"}`, `{"a":"b"}`, `{"status":200}`,
+		`{"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","trace_flags":"yes"}`} {
 		data = append(data, chunkOf(true, msgpackOf(t, json))...)
 	}
 	data = append(chunk.AppendGroupEnd(data), 0xc1)
@@ -337,7 +338,7 @@ func TestCounters(t *testing.T) {
 		t.Errorf("damage was logged %d times in two calls:\n%s", n, &log)
 	}
 	f.Close()
-	for _, want := range []string{"records=20", "enriched=16", "trace_found_w3c=2", "trace_converted_w3c=2", "trace_invalid_w3c=2", "trace_absent=2", "trace_invalid_otel=2",
+	for _, want := range []string{"records=22", "enriched=18", "trace_found_w3c=2", "trace_converted_w3c=2", "trace_invalid_w3c=2", "trace_absent=2", "trace_invalid_otel=4",
 		"conflicts_kept=4", "levels_normalised=2", "levels_from_status=2", "durations_converted=2", "durations_invalid=2",
 		"group_markers=2", "damaged=2"} {
 		if !strings.Contains(log.String(), " "+want) {

@@ -48,7 +48,7 @@ type traceName struct {
 	name   string
 	format format
 	part   part
-	header bool // also with http_ in front, as servers name headers in logs
+	header bool // also with http_ in front, as servers name headers in logs, and with headers. where a map was flattened
 }
 
 // traceNames are looked up by fold; of one part of one format an earlier name beats a later one.
@@ -72,6 +72,7 @@ var traceNames = []traceName{
 	{"x-datadog-parent-id", formatDatadog, partSpan, true},
 	{"dd.trace_flags", formatDatadog, partFlags, false},
 	{"_dd.p.tid", formatDatadog, partHigh, false},
+	{"x-datadog-tags", formatDatadog, partHigh, true},
 	{"X-Amzn-Trace-Id", formatXRay, partWhole, true},
 	{"xray_trace_id", formatXRay, partWhole, false},
 	{"logging.googleapis.com/trace", formatGCP, partTrace, false},
@@ -96,15 +97,12 @@ var traceNames = []traceName{
 	{"@sp", formatSerilog, partSpan, false},
 }
 
-// w3cName is the number of traceparent.
-var w3cName = func() uint8 {
-	for i := range traceNames {
-		if traceNames[i].format == formatW3C {
-			return nameOf(i)
-		}
-	}
-	return noName
-}()
+// w3cName is the number of traceparent, datadogTagsName that of the header of which a trace id's upper half is a part.
+var w3cName, datadogTagsName = numberOf("traceparent"), numberOf("x-datadog-tags")
+
+func numberOf(name string) uint8 {
+	return nameOf(slices.IndexFunc(traceNames, func(n traceName) bool { return n.name == name }))
+}
 
 // usualNames are spellings that loggers use, beside those in traceNames: they are found without being folded.
 var usualNames = []string{"traceId", "spanId", "TraceId", "SpanId", "traceID", "spanID", "X-B3-TraceId", "X-B3-SpanId",
@@ -203,6 +201,7 @@ func newFolds(used func(format) bool) *folds {
 			f.add(n.name, nameOf(i))
 			if n.header {
 				f.add("http_"+n.name, nameOf(i))
+				f.add("headers."+n.name, nameOf(i))
 			}
 		}
 	}
