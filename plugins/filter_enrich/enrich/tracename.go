@@ -108,6 +108,10 @@ func numberOf(name string) uint8 {
 var usualNames = []string{"traceId", "spanId", "TraceId", "SpanId", "traceID", "spanID", "X-B3-TraceId", "X-B3-SpanId",
 	"X-B3-Sampled", "otelTraceID", "otelSpanID", "otelTraceSampled", "x-amzn-trace-id", "_X_AMZN_TRACE_ID", "dd"}
 
+// likeNames are what many records have that folds.may cannot tell from the names above. They are found without being
+// folded, and mean nothing.
+var likeNames = []string{"status", "docker_id", "http_user_agent"}
+
 // container is a field that holds trace fields: a map, or an array of maps. prefix is what stands before the names in
 // it; where there is none it holds names as they are, and further containers.
 type container struct {
@@ -182,7 +186,7 @@ type folds struct {
 	// for all lengths from 31 on. Nearly all names that mean nothing end here.
 	first, last [256]uint32
 	// ends has a bit for each length with each first and last byte, of those that are left.
-	ends  [64]uint64
+	ends  [1 << 14 / 64]uint64
 	index []folded
 	mask  uint32
 }
@@ -259,7 +263,7 @@ func (f *folds) may(name []byte) bool {
 }
 
 func endsHash(first, last byte, n int) uint32 {
-	return (uint32(first)*0x2f1b ^ uint32(last)*0x1a3d ^ uint32(n)*0x3c97) >> 3 & 4095
+	return (uint32(first) | uint32(last)<<8 | uint32(n)<<16) * 0x9e3779b1 >> (32 - 14)
 }
 
 // find is the number of a folded name, or noName.

@@ -59,14 +59,12 @@ func (e *editor) finish(f format, body []byte) {
 // and http_traceparent may be of two traces.
 func (e *editor) dropRead(hit int32, body []byte) {
 	used := &e.hits[hit]
-	name, _ := record.Value(body[used.key:used.value]).Text()
+	used.dropped = true
 	for i := range e.hits {
-		h := &e.hits[i]
-		if h.slot != used.slot || h.dropped {
-			continue
-		}
-		if other, _ := record.Value(body[h.key:h.value]).Text(); string(other) == string(name) {
-			h.dropped = true
+		if h := &e.hits[i]; h.slot == used.slot && !h.dropped {
+			name, _ := record.Value(body[used.key:used.value]).Text()
+			other, _ := record.Value(body[h.key:h.value]).Text()
+			h.dropped = string(name) == string(other)
 		}
 	}
 	e.fields[used.slot] = field{} // nobody asks for those that stay
