@@ -18,7 +18,7 @@ const maxFile = 1 << 20
 // Kubernetes documentation, OpenTelemetry's operator and the usual charts give them, and the files of a volume. A file
 // beats a variable, which stays what it was when the process began.
 func readDownward(s *System, folder string) ([]Attribute, State, error) {
-	p := Pod{
+	env := Pod{
 		Name:      s.first("K8S_POD_NAME", "POD_NAME", "MY_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"),
 		Namespace: s.first("K8S_NAMESPACE_NAME", "K8S_NAMESPACE", "POD_NAMESPACE", "MY_POD_NAMESPACE"),
 		UID:       s.first("K8S_POD_UID", "POD_UID", "MY_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_POD_UID"),
@@ -26,9 +26,18 @@ func readDownward(s *System, folder string) ([]Attribute, State, error) {
 		Container: s.first("K8S_CONTAINER_NAME", "CONTAINER_NAME"),
 		Cluster:   s.first("K8S_CLUSTER_NAME", "CLUSTER_NAME"),
 	}
-	dir, err := openVolume(filepath.Join(s.Root, folder))
-	if err == nil {
+	folder = filepath.Join(s.Root, folder)
+	p, dir, err := env, volume(""), error(nil)
+	for range 3 {
+		if dir, err = openVolume(folder); err != nil {
+			break
+		}
+		p = env
 		err = dir.read(&p)
+		if now, _ := openVolume(folder); now == dir {
+			break
+		}
+		// The link was swapped meanwhile, and the kubelet removes what it led to.
 	}
 	attrs := p.attributes()
 	switch {
