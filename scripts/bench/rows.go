@@ -102,6 +102,10 @@ var rows = []row{
 		targets: []target{{measure: cpuPerRecord, of: "ratio", bound: 0.5}},
 	},
 	{
+		name: "enrich_modify", what: "5 attributes and a traceparent taken apart, against 5 Add rules alone",
+		ours: enrich, builtin: side{conf: "modify.conf", needs: []string{"filter modify"}},
+	},
+	{
 		name: "enrich_lua", what: "5 attributes and a traceparent taken apart, against a Lua script that does the same",
 		ours: enrich, builtin: side{conf: "lua.conf", needs: []string{"filter lua"}},
 		same:    true,

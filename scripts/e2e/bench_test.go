@@ -12,7 +12,7 @@ import (
 
 // A short bench has all rows, with numbers in every one of them. How large they are is no test's business.
 func TestBenchPeers(t *testing.T) {
-	want := []string{"kafka_batch", "kafka_batch_worker", "kafka_batch_ids", "enrich", "enrich_lua",
+	want := []string{"kafka_batch", "kafka_batch_worker", "kafka_batch_ids", "enrich", "enrich_modify", "enrich_lua",
 		"field_metrics", "field_metrics_timer", "whole", "whole_tuned"}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "bench")

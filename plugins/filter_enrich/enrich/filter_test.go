@@ -211,6 +211,15 @@ func TestDuplicates(t *testing.T) {
 	check("\x83\xa8trace_id\xa0\xa8trace_id\xa3abc\xabtraceparent"+valid, "\x83\xa8trace_id\xa0\xa8trace_id\xa3abc\xabtraceparent"+valid)
 }
 
+// Of a member that a map has twice the last one counts as well, and the other stays.
+func TestNestedDuplicates(t *testing.T) {
+	f := newFilter(t, "layout nested", "on_conflict overwrite", "service_name checkout")
+	got := bodiesOf(apply(f, chunkOf(true, []byte("\x81\xa7service\x82\xa4name\xa1a\xa4name\xa1b")), "t"))[0]
+	if want := "\x81\xa7service\x82\xa4name\xa1a\xa4name\xa8checkout"; string(got) != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // What becomes of a record does not depend on the records before it.
 func TestRecordsAreIndependent(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/golden/*.json")
@@ -327,7 +336,8 @@ func TestCounters(t *testing.T) {
 	const tp = `"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"`
 	var data []byte
 	for _, json := range []string{`{` + tp + `,"level":"info"}`, `{"traceparent":"x"}`, `{"traceparent":""}`, `{"trace_id":"1",` + tp + `}`,
-		`{"t":"1s"}`, `{"t":"x"}`, `{"t":"1s","ms":1}`, `{"a":"c"}`, `{"a":"b"}`, `{"status":200}`} {
+		`{"t":"1s"}`, `{"t":"x"}`, `{"t":"1s","ms":1}`, `{"a":"c"}`, `{"a":"b"}`, `{"status":200}`,
+		`{"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","trace_flags":"yes"}`, `{"b3":"0"}`, `{"b3":"00"}`} {
 		data = append(data, chunkOf(true, msgpackOf(t, json))...)
 	}
 	data = append(chunk.AppendGroupEnd(data), 0xc1)
@@ -337,7 +347,7 @@ func TestCounters(t *testing.T) {
 		t.Errorf("damage was logged %d times in two calls:\n%s", n, &log)
 	}
 	f.Close()
-	for _, want := range []string{"records=20", "enriched=16", "trace_found_w3c=2", "trace_converted_w3c=2", "trace_invalid_w3c=2", "trace_absent=2", "trace_invalid_otel=2",
+	for _, want := range []string{"records=26", "enriched=22", "trace_found_w3c=2", "trace_converted_w3c=2", "trace_invalid_w3c=2", "trace_absent=4", "trace_invalid_otel=4", "trace_invalid_b3=2",
 		"conflicts_kept=4", "levels_normalised=2", "levels_from_status=2", "durations_converted=2", "durations_invalid=2",
 		"group_markers=2", "damaged=2"} {
 		if !strings.Contains(log.String(), " "+want) {

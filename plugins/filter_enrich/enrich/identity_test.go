@@ -165,6 +165,17 @@ func TestPodsAreRemembered(t *testing.T) {
 			t.Fatalf("%d pods are remembered", len(e.pods.known))
 		}
 	}
+	annotation := strings.Repeat("x", maxPodBytes/8)
+	for n := range 20 {
+		e.edit(msgpackOf(t, fmt.Sprintf(`{"kubernetes":{"pod_name":"pod-%d","annotations":{"a":"%s"}}}`, n, annotation)))
+		size := 0
+		for m := range e.pods.known {
+			size += len(m)
+		}
+		if size > maxPodBytes || size != e.pods.size {
+			t.Fatalf("%d bytes of pods are remembered, %d counted", size, e.pods.size)
+		}
+	}
 	a, b := body(1), body(2)
 	e.edit(a)
 	e.edit(b)

@@ -26,15 +26,20 @@ const podField = "kubernetes"
 type service [podParts][]byte
 
 // pods remembers what the maps of pods say, by the maps' bytes. It is emptied when it is full, which a node's pods, 110
-// at the most as Kubernetes counts, do not do.
+// at the most as Kubernetes counts, do not do. Each editor has its own, so that no lock is needed: as many as calls there
+// were at once.
 type pods struct {
 	last   []byte // the map that was asked for last, and its service
 	answer *service
 	known  map[string]*service
+	size   int // of the maps in known
 }
 
-// maxPods bounds how many are remembered; a map can have tens of kilobytes of annotations.
-const maxPods = 1024
+// maxPods and maxPodBytes bound what is remembered; a map can have tens of kilobytes of annotations.
+const (
+	maxPods     = 1024
+	maxPodBytes = 8 << 20
+)
 
 var nobody service
 
@@ -51,10 +56,11 @@ func (e *editor) pod(body []byte) *service {
 	s := p.known[string(m)]
 	if s == nil {
 		s = serviceOf(m)
-		if p.known == nil || len(p.known) >= maxPods {
-			p.known = map[string]*service{}
+		if p.known == nil || len(p.known) >= maxPods || p.size+len(m) > maxPodBytes {
+			p.known, p.size = map[string]*service{}, 0
 		}
 		p.known[string(m)] = s
+		p.size += len(m)
 	}
 	p.last, p.answer = append(p.last[:0], m...), s
 	return s

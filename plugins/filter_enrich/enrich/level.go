@@ -56,7 +56,7 @@ const longestLevel = len("informational")
 
 // severityOf is what a word in any case means. Loggers agree on nothing but the idea, so this is the union of their
 // words: zap, slog, logrus and zerolog (also its three letters), log4j and java.util.logging, Python, .NET and Serilog,
-// syslog, the one letter of klog. syslog's notice counts as INFO, its levels above error as FATAL.
+// syslog, the one letter of klog, and what slog has between them. syslog's notice counts as INFO, its levels above error as FATAL.
 func severityOf(word []byte) severity {
 	if len(word) == 0 || len(word) > longestLevel {
 		return unknown
@@ -70,7 +70,7 @@ func severityOf(word []byte) severity {
 	lower := buf[:len(word)]
 	for i, c := range word {
 		if c < 'A' {
-			return unknown
+			return severity((slogNumber(word) + 3) / 4) // four numbers for each
 		}
 		lower[i] = c | 0x20 // of what is no letter this makes none
 	}
@@ -91,6 +91,29 @@ func severityOf(word []byte) severity {
 	return unknown
 }
 
+// slogNumber is OpenTelemetry's number of a level between the four that slog has names for, which it prints with the
+// distance to the one below: INFO+2, and DEBUG-4 for less than the lowest. slog's steps are OpenTelemetry's, so that
+// DEBUG-4 is TRACE and ERROR+4 FATAL. 0 for anything else. https://pkg.go.dev/log/slog#Level
+func slogNumber(word []byte) int64 {
+	i := bytes.IndexAny(word, "+-")
+	if i < 4 || i > 5 || len(word) > i+4 {
+		return 0
+	}
+	known := severityOf(word[:i])
+	if known < sevDebug || known > sevError || len(severities[known].name) != i {
+		return 0
+	}
+	n, ok := parseUint(word[i+1:])
+	if !ok {
+		return 0
+	}
+	distance := int64(n)
+	if word[i] == '-' {
+		distance = -distance
+	}
+	return min(max(int64(severities[known].number)+distance, 1), 24)
+}
+
 // finerOf is how far OpenTelemetry's number for a level is above the first of its word: of the levels that have no word of
 // their own here it says a little more. (OpenTelemetry, logs data model, appendix B)
 func finerOf(v record.Value) byte {
@@ -98,7 +121,13 @@ func finerOf(v record.Value) byte {
 		return 1
 	}
 	text, _ := v.Text()
-	switch text = trimLevel(text); len(text) {
+	text = trimLevel(text)
+	if len(text) >= len("INFO+1") {
+		if n := slogNumber(text); n > 0 {
+			return byte(n-1) & 3
+		}
+	}
+	switch len(text) {
 	case 1:
 		if text[0] == '5' {
 			return 1

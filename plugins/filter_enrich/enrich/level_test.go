@@ -26,7 +26,18 @@ func TestLevelWords(t *testing.T) {
 
 	// Unknown text: its ASCII letters in upper case, nothing else.
 	f("AUDIT", "audit", "Audit", "AUDIT", " audit ")
-	f("INFO+2", "info+2")
+	f("INFO+", "info+")
+	f("INFO+1000", "info+1000")
+	f("+2", "+2")
+	f("NOTICE+2", "notice+2")
+
+	// slog's own words for the levels between its four.
+	f("TRACE", "DEBUG-4", "DEBUG-1", "debug-9")
+	f("DEBUG", "DEBUG+1", "DEBUG+3", "INFO-1")
+	f("INFO", "INFO+2", "info+3", " INFO+1 ", "INFO+0")
+	f("WARN", "WARN+3")
+	f("ERROR", "ERROR+1")
+	f("FATAL", "ERROR+4", "ERROR+100")
 	f("INFO", "30", "6", "5")
 	f("FATAL", "0", "60")
 	f("8", "8")

@@ -66,14 +66,14 @@ func (e *editor) jsonObject(b []byte, at int, prefix string, look, depth int) in
 		if at >= len(b) || b[at] != '"' {
 			return -1
 		}
-		n := bytes.IndexByte(b[at+1:], '"')
+		n := nameLen(b[at+1:])
 		if n < 0 {
 			return -1
 		}
 		key := b[at+1 : at+1+n]
 		at = space(b, at+n+2)
 		if at >= len(b) || b[at] != ':' {
-			return -1 // or a name with an escape in it, which is none of ours and ends the search
+			return -1
 		}
 		at = space(b, at+1)
 		from := at
@@ -156,6 +156,21 @@ func (e *editor) jsonValue(b []byte, at int, prefix string, look, depth int) int
 		return at + n
 	}
 	return -1
+}
+
+// nameLen is the length of the name that ends in the first quote of b that no backslash escapes, -1 for none. A name with
+// an escape in it is none of those that are looked for.
+func nameLen(b []byte) int {
+	for n := 0; ; n++ {
+		i := bytes.IndexByte(b[n:], '"')
+		if i < 0 {
+			return -1
+		}
+		n += i
+		if escapes := n - len(bytes.TrimRight(b[:n], `\`)); escapes%2 == 0 {
+			return n
+		}
+	}
 }
 
 func space(b []byte, at int) int {

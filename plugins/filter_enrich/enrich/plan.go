@@ -268,11 +268,14 @@ func (p *plan) buildIndex() {
 	for _, name := range usualNames {
 		p.addName(name, p.folded[p.tp.folds.lookup("", []byte(name))])
 	}
+	for _, name := range likeNames {
+		p.addName(name, none)
+	}
 }
 
 // addName puts a name into the index, unless it is there.
 func (p *plan) addName(name string, slot int) {
-	if name == "" || slot == none {
+	if name == "" {
 		return
 	}
 	bit := uint32(1) << min(len(name), 31)

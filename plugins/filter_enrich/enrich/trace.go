@@ -137,11 +137,11 @@ func (e *editor) trace(body []byte) {
 	case what == converted:
 		e.n.of(f).found++
 		e.traced = true
-		e.finish(f)
+		e.finish(f, body)
 	case what == nothing && t.generate != nil && e.generate(body):
 		e.n.count[countGenerated]++
 		e.traced = true
-		e.finish(formats)
+		e.finish(formats, body)
 	case what == nothing && said && c.counted == 0:
 		e.n.count[countTraceAbsent]++
 	}

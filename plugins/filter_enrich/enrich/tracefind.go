@@ -111,7 +111,7 @@ func (e *editor) usual(body []byte) bool {
 		c.used = append(c.used, e.traceAt)
 		e.n.of(formatW3C).found++
 		e.traced = true
-		e.finish(formatW3C)
+		e.finish(formatW3C, body)
 		return true
 	case e.traceHits == e.targetHits && e.traceHits > 0 && !t.decimal:
 		c.id.clear()

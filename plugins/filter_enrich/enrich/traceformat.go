@@ -64,7 +64,8 @@ func readB3(s []byte, id *ids) outcome {
 		sampled, parent, _ := bytes.Cut(rest, []byte("-"))
 		if len(sampled) == 1 {
 			id.hasFlags = readFlags(&raw{kind: rawText, text: sampled}, &id.flags)
-		} else if len(sampled) != 16 || len(parent) > 0 {
+		}
+		if !id.hasFlags && (len(sampled) != 16 || len(parent) > 0) {
 			return invalid
 		}
 	}
@@ -100,7 +101,12 @@ func readXRay(s []byte, id *ids) outcome {
 				return what
 			}
 		case "Parent":
-			id.hasSpan = len(value) == 16 && readText(value, exactHex, id.span[:]) == converted
+			switch readText(value, exactHex, id.span[:]) {
+			case converted:
+				id.hasSpan = true
+			case invalid:
+				return invalid
+			}
 		case "Sampled":
 			id.hasFlags = readFlags(&raw{kind: rawText, text: value}, &id.flags)
 		}
@@ -130,9 +136,13 @@ func readCloudTrace(s []byte, id *ids) outcome {
 		return what
 	}
 	id.hasTrace = true
-	if n, ok := parseUint(span); ok && n != 0 {
+	if len(span) > 0 {
+		n, ok := parseUint(span)
+		if !ok {
+			return invalid
+		}
 		putUint(id.span[:], n)
-		id.hasSpan = true
+		id.hasSpan = n != 0
 	}
 	if value, ok := bytes.CutPrefix(options, []byte("o=")); ok {
 		id.hasFlags = readFlags(&raw{kind: rawText, text: value}, &id.flags)

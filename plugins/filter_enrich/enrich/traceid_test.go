@@ -158,7 +158,7 @@ func TestNames(t *testing.T) {
 	all := newFolds(func(format) bool { return true })
 	seen := map[string]string{}
 	for i, n := range traceNames {
-		if len(n.name)+len("http_") > longestName {
+		if len(n.name)+len("headers.") > longestName {
 			t.Errorf("%s is too long", n.name)
 		}
 		text := foldString(n.name)
@@ -171,7 +171,7 @@ func TestNames(t *testing.T) {
 			spellings = append(spellings, strings.ToUpper(n.name), strings.ToLower(n.name), strings.ReplaceAll(n.name, "-", "_"), text)
 		}
 		if n.header {
-			spellings = append(spellings, "http_"+n.name, "HTTP_"+strings.ToUpper(strings.ReplaceAll(n.name, "-", "_")))
+			spellings = append(spellings, "http_"+n.name, "HTTP_"+strings.ToUpper(strings.ReplaceAll(n.name, "-", "_")), "headers."+strings.ToLower(n.name))
 		}
 		for _, s := range spellings {
 			if !all.may([]byte(s)) || all.lookup("", []byte(s)) != nameOf(i) {

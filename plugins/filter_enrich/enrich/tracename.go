@@ -48,7 +48,7 @@ type traceName struct {
 	name   string
 	format format
 	part   part
-	header bool // also with http_ in front, as servers name headers in logs
+	header bool // also with http_ in front, as servers name headers in logs, and with headers. where a map was flattened
 }
 
 // traceNames are looked up by fold; of one part of one format an earlier name beats a later one.
@@ -72,6 +72,7 @@ var traceNames = []traceName{
 	{"x-datadog-parent-id", formatDatadog, partSpan, true},
 	{"dd.trace_flags", formatDatadog, partFlags, false},
 	{"_dd.p.tid", formatDatadog, partHigh, false},
+	{"x-datadog-tags", formatDatadog, partHigh, true},
 	{"X-Amzn-Trace-Id", formatXRay, partWhole, true},
 	{"xray_trace_id", formatXRay, partWhole, false},
 	{"logging.googleapis.com/trace", formatGCP, partTrace, false},
@@ -96,19 +97,20 @@ var traceNames = []traceName{
 	{"@sp", formatSerilog, partSpan, false},
 }
 
-// w3cName is the number of traceparent.
-var w3cName = func() uint8 {
-	for i := range traceNames {
-		if traceNames[i].format == formatW3C {
-			return nameOf(i)
-		}
-	}
-	return noName
-}()
+// w3cName is the number of traceparent, datadogTagsName that of the header of which a trace id's upper half is a part.
+var w3cName, datadogTagsName = numberOf("traceparent"), numberOf("x-datadog-tags")
+
+func numberOf(name string) uint8 {
+	return nameOf(slices.IndexFunc(traceNames, func(n traceName) bool { return n.name == name }))
+}
 
 // usualNames are spellings that loggers use, beside those in traceNames: they are found without being folded.
 var usualNames = []string{"traceId", "spanId", "TraceId", "SpanId", "traceID", "spanID", "X-B3-TraceId", "X-B3-SpanId",
 	"X-B3-Sampled", "otelTraceID", "otelSpanID", "otelTraceSampled", "x-amzn-trace-id", "_X_AMZN_TRACE_ID", "dd"}
+
+// likeNames are what many records have that folds.may cannot tell from the names above. They are found without being
+// folded, and mean nothing.
+var likeNames = []string{"status", "docker_id", "http_user_agent"}
 
 // container is a field that holds trace fields: a map, or an array of maps. prefix is what stands before the names in
 // it; where there is none it holds names as they are, and further containers.
@@ -184,7 +186,7 @@ type folds struct {
 	// for all lengths from 31 on. Nearly all names that mean nothing end here.
 	first, last [256]uint32
 	// ends has a bit for each length with each first and last byte, of those that are left.
-	ends  [64]uint64
+	ends  [1 << 14 / 64]uint64
 	index []folded
 	mask  uint32
 }
@@ -203,6 +205,7 @@ func newFolds(used func(format) bool) *folds {
 			f.add(n.name, nameOf(i))
 			if n.header {
 				f.add("http_"+n.name, nameOf(i))
+				f.add("headers."+n.name, nameOf(i))
 			}
 		}
 	}
@@ -260,7 +263,7 @@ func (f *folds) may(name []byte) bool {
 }
 
 func endsHash(first, last byte, n int) uint32 {
-	return (uint32(first)*0x2f1b ^ uint32(last)*0x1a3d ^ uint32(n)*0x3c97) >> 3 & 4095
+	return (uint32(first) | uint32(last)<<8 | uint32(n)<<16) * 0x9e3779b1 >> (32 - 14)
 }
 
 // find is the number of a folded name, or noName.

@@ -1,5 +1,7 @@
 package enrich
 
+import "bytes"
+
 // read reads the context of one format.
 func (e *editor) read(f format) outcome {
 	c := &e.context
@@ -104,19 +106,36 @@ func (e *editor) use(r *raw) {
 	e.context.used = append(e.context.used, r.hit)
 }
 
-// high puts the upper half of a trace id where Datadog writes it: in a field of its own.
+// high puts the upper half of a trace id where Datadog writes it: in a field of its own, or among others in the header
+// x-datadog-tags, which stays.
 func (e *editor) high() {
 	c := &e.context
 	for _, name := range e.tp.names[formatDatadog][partHigh] {
-		if r := &c.vals[name]; r.kind == rawText && len(r.text) == 16 && zeros(c.id.trace[:16]) {
-			var half [16]byte
-			if lowerHex(half[:], r.text) {
-				copy(c.id.trace[:16], half[:])
-				e.use(r)
+		r := &c.vals[name]
+		if r.kind <= rawAbsent || !zeros(c.id.trace[:16]) {
+			continue
+		}
+		text := r.text
+		if name == datadogTagsName {
+			tag := bytes.Index(text, highTag)
+			if tag < 0 || tag > 0 && text[tag-1] != ',' {
+				continue
 			}
+			text, _, _ = bytes.Cut(text[tag+len(highTag):], []byte(","))
+		}
+		var half [16]byte
+		if len(text) != len(half) || !lowerHex(half[:], text) {
+			e.invalid(formatDatadog)
+			continue
+		}
+		copy(c.id.trace[:16], half[:])
+		if name != datadogTagsName {
+			e.use(r)
 		}
 	}
 }
+
+var highTag = []byte("_dd.p.tid=")
 
 // spanOf reads the span id and the flags of a format whose trace id has been read.
 func (e *editor) spanOf(f format) {
@@ -159,14 +178,19 @@ func (e *editor) spanOf(f format) {
 		return
 	}
 	if own := e.ownOf(f, 2); own.kind > rawAbsent {
-		c.id.hasFlags = readFlags(own, &c.id.flags)
+		if c.id.hasFlags = readFlags(own, &c.id.flags); !c.id.hasFlags {
+			e.invalid(f)
+		}
 		return
 	}
 	for _, name := range e.tp.names[f][partFlags] {
-		if r := &c.vals[name]; readFlags(r, &c.id.flags) {
-			c.id.hasFlags = true
+		r := &c.vals[name]
+		if c.id.hasFlags = readFlags(r, &c.id.flags); c.id.hasFlags {
 			e.use(r)
 			break
+		}
+		if r.kind > rawAbsent {
+			e.invalid(f)
 		}
 	}
 	for _, name := range e.tp.names[f][partDebug] {

@@ -4,10 +4,12 @@ import (
 	"strconv"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"flbgo/shared/record"
 )
 
 // finish writes what was found in the format f, and takes away the fields that it was in.
-func (e *editor) finish(f format) {
+func (e *editor) finish(f format, body []byte) {
 	c, t := &e.context, e.tp
 	if f == t.own && c.own[0].kind == rawNone && c.used[0] == inMap {
 		return // a map trace with an id in it is what trace.id means: a second one beside it would be too much
@@ -48,9 +50,25 @@ func (e *editor) finish(f format) {
 	}
 	for _, hit := range c.used {
 		if hit >= 0 && e.slots[e.hits[hit].slot].target == 0 {
-			e.drop(int(e.hits[hit].slot))
+			e.dropRead(hit, body)
 		}
 	}
+}
+
+// dropRead leaves out a field that ids were made from. One that has the same name in another spelling stays: traceparent
+// and http_traceparent may be of two traces.
+func (e *editor) dropRead(hit int32, body []byte) {
+	used := &e.hits[hit]
+	used.dropped = true
+	for i := range e.hits {
+		if h := &e.hits[i]; h.slot == used.slot && !h.dropped {
+			name, _ := record.Value(body[used.key:used.value]).Text()
+			other, _ := record.Value(body[h.key:h.value]).Text()
+			h.dropped = string(name) == string(other)
+		}
+	}
+	e.fields[used.slot] = field{} // nobody asks for those that stay
+	e.changed = true
 }
 
 func (e *editor) converted(f format) {

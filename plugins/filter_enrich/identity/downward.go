@@ -18,7 +18,7 @@ const maxFile = 1 << 20
 // Kubernetes documentation, OpenTelemetry's operator and the usual charts give them, and the files of a volume. A file
 // beats a variable, which stays what it was when the process began.
 func readDownward(s *System, folder string) ([]Attribute, State, error) {
-	p := Pod{
+	env := Pod{
 		Name:      s.first("K8S_POD_NAME", "POD_NAME", "MY_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"),
 		Namespace: s.first("K8S_NAMESPACE_NAME", "K8S_NAMESPACE", "POD_NAMESPACE", "MY_POD_NAMESPACE"),
 		UID:       s.first("K8S_POD_UID", "POD_UID", "MY_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_POD_UID"),
@@ -26,9 +26,18 @@ func readDownward(s *System, folder string) ([]Attribute, State, error) {
 		Container: s.first("K8S_CONTAINER_NAME", "CONTAINER_NAME"),
 		Cluster:   s.first("K8S_CLUSTER_NAME", "CLUSTER_NAME"),
 	}
-	dir, err := openVolume(filepath.Join(s.Root, folder))
-	if err == nil {
+	folder = filepath.Join(s.Root, folder)
+	p, dir, err := env, volume(""), error(nil)
+	for range 3 {
+		if dir, err = openVolume(folder); err != nil {
+			break
+		}
+		p = env
 		err = dir.read(&p)
+		if now, _ := openVolume(folder); now == dir {
+			break
+		}
+		// The link was swapped meanwhile, and the kubelet removes what it led to.
 	}
 	attrs := p.attributes()
 	switch {
@@ -75,7 +84,7 @@ func (v volume) read(p *Pod) error {
 			*into, err = parsePairs(string(b))
 		}
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	pairs(&p.Labels, "labels")
@@ -101,11 +110,14 @@ func (v volume) file(name string) ([]byte, error) {
 }
 
 // parsePairs reads lines of key="value", the value quoted as Go's %q does, which is what the kubelet writes
-// (pkg/fieldpath in Kubernetes). A line that is none is an error, and the others count all the same.
+// (pkg/fieldpath in Kubernetes). A line that is none is an error, and the others count all the same. The error does not
+// quote the line: annotations may hold secrets.
 func parsePairs(text string) (map[string]string, error) {
 	pairs := map[string]string{}
 	var bad error
+	number := 0
 	for line := range strings.Lines(text) {
+		number++
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" {
 			continue
@@ -113,7 +125,7 @@ func parsePairs(text string) (map[string]string, error) {
 		key, quoted, ok := strings.Cut(line, "=")
 		value, err := strconv.Unquote(quoted)
 		if !ok || key == "" || err != nil {
-			bad = fmt.Errorf("%.60q is not key=\"value\"", line)
+			bad = fmt.Errorf("line %d is not key=\"value\"", number)
 			continue
 		}
 		pairs[key] = value

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // readOTel reads OTEL_SERVICE_NAME, which beats the service.name of OTEL_RESOURCE_ATTRIBUTES. Where the latter is not
@@ -21,27 +22,31 @@ func readOTel(s *System) ([]Attribute, State, error) {
 	return merge(attrs, more), Found, nil
 }
 
-// ParseResource reads k=v,k=v, where a comma or an equals sign inside is percent-encoded. A plus sign is a plus sign.
+// ParseResource reads k=v,k=v, where a comma or an equals sign inside is percent-encoded. A plus sign is a plus sign. The
+// error names no value: what is wrong may be the rest of one that has a comma in it, and a secret.
 func ParseResource(s string) ([]Attribute, error) {
 	var attrs []Attribute
-	for _, item := range strings.Split(s, ",") {
+	for i, item := range strings.Split(s, ",") {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
 		key, value, ok := strings.Cut(item, "=")
 		if !ok {
-			return nil, fmt.Errorf("%q is not k=v", item)
+			return nil, fmt.Errorf("item %d is not k=v", i+1)
 		}
 		k, err := url.PathUnescape(strings.TrimSpace(key))
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", key, err)
+			return nil, fmt.Errorf("the name of item %d: %w", i+1, err)
 		}
 		v, err := url.PathUnescape(strings.TrimSpace(value))
 		if err != nil {
-			return nil, fmt.Errorf("the value of %s: %w", k, err)
+			return nil, fmt.Errorf("the value of item %d: %w", i+1, err)
 		}
 		if k == "" {
-			return nil, fmt.Errorf("%q has no name", item)
+			return nil, fmt.Errorf("item %d has no name", i+1)
+		}
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return nil, fmt.Errorf("item %d is not UTF-8", i+1)
 		}
 		attrs = add(attrs, current(k), v)
 	}

@@ -122,6 +122,7 @@ func TestParseResource(t *testing.T) {
 	f("a=%zz", "error")
 	f("a=100%", "error")
 	f("%=x", "error")
+	f("a=%ff", "error")
 }
 
 // The sources stand in their order, whatever the order they are switched on in, and the higher one has the say.
@@ -148,7 +149,7 @@ func TestOrder(t *testing.T) {
 // A variable that is not what the specification allows is discarded as a whole, and said once; the other one counts.
 func TestBadResourceAttributes(t *testing.T) {
 	var log strings.Builder
-	s := system(t, "OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=a=b,c=%zz")
+	s := system(t, "OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=token=half,sekret")
 	s.Log = slog.New(slog.NewTextHandler(&log, nil))
 	c, got := Start(Config{System: s, Sources: []Source{OTel}}, func([]Attribute) {})
 	defer c.Close()
@@ -157,6 +158,16 @@ func TestBadResourceAttributes(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "discarded"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, &log)
+	}
+	if strings.Contains(log.String(), "sekret") {
+		t.Errorf("a value is in the log:\n%s", &log)
+	}
+}
+
+func TestBadPairs(t *testing.T) {
+	pairs, err := parsePairs("a=\"1\"\nsekret\nb=\"2\"\n")
+	if len(pairs) != 2 || err == nil || strings.Contains(err.Error(), "sekret") || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("%q, %v", pairs, err)
 	}
 }
 
@@ -491,6 +502,62 @@ func TestNaming(t *testing.T) {
 }
 
 // Close ends everything; a panic of a source is a failure of that source.
+// What a source said stays when it fails, and a source that hangs does not hold up the end.
+func TestFailureKeeps(t *testing.T) {
+	c := &Collector{cfg: Config{System: system(t)}, cancel: func() {}}
+	say := func(state State, attrs ...Attribute) {
+		c.set(ECS, func() ([]Attribute, State, error) { return attrs, state, nil })
+	}
+	say(Found, Attribute{"a", "1"})
+	if say(Failed); show(c.list()) != "a=1" {
+		t.Errorf("after a failure %q", show(c.list()))
+	}
+	if say(Absent); show(c.list()) != "" {
+		t.Errorf("when it has gone %q", show(c.list()))
+	}
+	hang := make(chan struct{})
+	c.spawn(func() { <-hang })
+	start := time.Now()
+	c.Close()
+	if took := time.Since(start); took > 3*closeWait {
+		t.Errorf("the end took %v", took)
+	}
+	close(hang)
+}
+
+// All files of a volume are of one moment, also when the link is swapped while they are read and the old files go.
+func TestSwapWhileReading(t *testing.T) {
+	s := system(t)
+	pod := &podinfo{t: t, folder: filepath.Join(s.Root, "etc/podinfo")}
+	pod.swap(map[string]string{"name": "old", "uid": "1"})
+	old, err := filepath.EvalSymlinks(filepath.Join(pod.folder, "..data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := filepath.Join(old, "labels") // read first, and the reader waits in it
+	if err := syscall.Mkfifo(labels, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var swap sync.WaitGroup
+	swap.Go(func() {
+		w, err := os.OpenFile(labels, os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		pod.swap(map[string]string{"name": "new", "uid": "2"})
+		if err := os.RemoveAll(old); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+	})
+	attrs, state, err := readDownward(&s, "/etc/podinfo")
+	swap.Wait()
+	if want := "service.name=new k8s.pod.name=new k8s.pod.uid=2"; show(attrs) != want || state != Found {
+		t.Errorf("%q, %v, %v, want %q", show(attrs), state, err, want)
+	}
+}
+
 func TestPanicIsAFailure(t *testing.T) {
 	c := &Collector{cfg: Config{System: system(t)}, cancel: func() {}}
 	c.now[ECS].on = true
