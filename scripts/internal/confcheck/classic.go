@@ -78,6 +78,9 @@ func (f *File) section(name string, line int) (*Section, error) {
 	return &(*list)[len(*list)-1], nil
 }
 
+// severalParsers is the one setting that may be given more than once: the parser filter tries them in turn.
+const severalParsers = "parser"
+
 // set adds a setting; the plugin's name is kept apart.
 func (s *Section) set(line int, key, value string) {
 	if key = strings.ToLower(key); key == "name" {

@@ -313,6 +313,31 @@ func TestWhatIsNotUnderstood(t *testing.T) {
 	f("a.yaml", strings.Replace(goodYAML, "grace: 5", "<<: *x\n  x: &x {}", 1), "")
 }
 
+// The parser filter takes several parsers, in both forms.
+func TestSeveralParsers(t *testing.T) {
+	for name, text := range map[string]string{
+		"a.conf": good + "[FILTER]\n    Name parser\n    Match *\n    Parser a\n    Parser b\n",
+		"a.yaml": strings.Replace(goodYAML, "        logs:\n", "        logs:\n          - name: parser\n            parser: [a, b]\n", 1),
+	} {
+		file, err := Parse(name, []byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []string
+		for _, s := range file.Filters {
+			for _, p := range s.Props {
+				if p.Key == severalParsers {
+					got = append(got, p.Value)
+				}
+			}
+		}
+		if strings.Join(got, " ") != "a b" {
+			t.Errorf("%s: parsers %v", name, got)
+		}
+	}
+}
+
 func TestValues(t *testing.T) {
 	for s, want := range map[string]int64{
 		"0": 0, "12": 12, "32K": 32_000, "1M": 1_000_000, "1mb": 1_000_000, "12G": 12_000_000_000,

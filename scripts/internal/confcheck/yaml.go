@@ -95,6 +95,12 @@ func (s *Section) fill(node *yaml.Node) error {
 }
 
 func (s *Section) add(key string, value *yaml.Node) error {
+	if value.Kind == yaml.SequenceNode && key == severalParsers {
+		for _, v := range value.Content {
+			s.set(v.Line, key, v.Value)
+		}
+		return nil
+	}
 	if value.Kind != yaml.ScalarNode {
 		return fmt.Errorf("line %d: %s must be one value", value.Line, key)
 	}
