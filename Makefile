@@ -7,7 +7,7 @@ SHELL := /bin/bash
 ifndef VERSION
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 endif
-# How long `make fuzz` runs each target.
+# How long `make fuzz` runs each target, and a regular expression for which (FUZZ).
 FUZZTIME ?= 30s
 # Flags of `make bench-peers`; BENCH=-help lists them.
 BENCH ?=
@@ -24,7 +24,7 @@ PLUGINS := bin/flb-filter_enrich.so bin/out_field_metrics.so bin/out_kafka_batch
 export GOTOOLCHAIN := local
 # A plugin is a C library.
 export CGO_ENABLED := 1
-export FUZZTIME
+export FUZZTIME FUZZ VULNDB
 
 .DEFAULT_GOAL := help
 # Go and the stages use all cores by themselves; at once they would only time
@@ -32,7 +32,7 @@ export FUZZTIME
 .NOTPARALLEL:
 
 .PHONY: help preflight preflight-host build filter_enrich out_field_metrics out_kafka_batch
-.PHONY: demo run test test-short test-unit test-contract test-e2e fuzz lint bench-peers
+.PHONY: demo run test test-short test-unit test-contract test-e2e fuzz vuln lint bench-peers
 .PHONY: install uninstall doctor clean
 
 help: ## list the targets
@@ -76,8 +76,11 @@ test-contract: build ## a C program plays the host for each built plugin
 test-e2e: build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs several)
 	@scripts/stage.sh "end-to-end tests" scripts/test.sh e2e
 
-fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each
+fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each (FUZZ=LZ4 chooses by name)
 	@scripts/stage.sh "fuzzing" scripts/fuzz.sh
+
+vuln: preflight ## look for known vulnerabilities in what is used (exit status 2: could not be checked)
+	@scripts/vuln.sh
 
 bench-peers: build ## measure beside the built-in plugins, into testdata/bench/ (BENCH='-rows kafka_batch -rounds 3')
 	@scripts/bench-peers.sh $(BENCH)

@@ -1,21 +1,41 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the root module for $FUZZTIME (30s) each. What a
-# target finds is written by go to its testdata/fuzz and fails from then on.
+# Runs every fuzz target of both modules for $FUZZTIME (30s) each, all of them
+# also when one fails; $FUZZ is a regular expression for the names of those to
+# run. What a target finds go writes to testdata/fuzz beside its test: an input
+# that belongs into git with the mend, and fails in every go test until then.
 set -euo pipefail
 CDPATH="" cd -- "$(dirname -- "$0")/.."
 # shellcheck source=scripts/say.sh
 source scripts/say.sh
 
-each=${FUZZTIME:-30s}
-found=0
-# One line per target: the folder, then the name. grep leaves with 1 when there
-# is none, which the count below reports.
-targets=$(grep -r --include='*_test.go' -o -E '^func Fuzz[A-Za-z0-9_]+' plugins shared |
-	sed -E 's|^(.*)/[^/]*:func (.*)$|\1 \2|' | sort) || true
-while read -r folder name; do
-	if [[ -z $name ]]; then continue; fi
-	found=$((found + 1))
+each=${FUZZTIME:-30s} only=${FUZZ:-.}
+passed=0 failed=()
+
+# targets prints one line each: the module's folder, the package's in it, the name.
+targets() {
+	local module
+	for module in plugins shared scripts; do
+		grep -r --include='*_test.go' -o -E '^func Fuzz[A-Za-z0-9_]+' "$module"
+	done | sed -E 's,^(scripts|)/?(.*)/[^/]*:func (.*)$,\1 \2 \3,' | sed 's,^ ,. ,' | sort
+}
+
+all=$(targets)
+while read -r module folder name; do
+	if [[ ! $name =~ $only ]]; then continue; fi
 	say "== $name in $folder, $each"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "$each" "./$folder"
-done <<<"$targets"
-((found > 0)) || fail "no fuzz target found in plugins and shared"
+	if (cd "$module" && go test -run '^$' -fuzz "^$name\$" -fuzztime "$each" "./$folder"); then
+		passed=$((passed + 1))
+	else
+		path=$module/$folder
+		failed+=("$name in ${path#./}")
+	fi
+done <<<"$all"
+((passed + ${#failed[@]} > 0)) || fail "no fuzz target of this name in either module: $only"
+
+say "fuzz targets: $passed passed, ${#failed[@]} failed"
+if ((${#failed[@]} > 0)); then
+	say "what they found, to be kept beside the test (git status has the files):"
+	printf '  %s\n' "${failed[@]}" >&2
+	git status --short -- '*testdata/fuzz*' >&2 || true
+	exit 1
+fi

@@ -25,20 +25,9 @@ modules() {
 	return "$status"
 }
 
-# staticcheck reads packages as the compiler that built it does, so that each
-# Go version has its own. Built once, into the cache folder.
 staticcheck() {
-	local home bin log
-	home=$CACHE/${STATICCHECK##*/}-$(go env GOVERSION)
-	bin=$home/staticcheck
-	if [[ ! -x $bin ]]; then
-		lock staticcheck "it builds staticcheck"
-	fi
-	if [[ ! -x $bin ]]; then
-		log=$(new_log staticcheck)
-		# go install replaces the file by a rename.
-		run_stage "build $STATICCHECK" "$log" env GOBIN="$home" GOFLAGS= go install "$STATICCHECK"
-	fi
+	local bin
+	bin=$(go_tool "$STATICCHECK") || return 1
 	modules "$bin"
 }
 

@@ -88,3 +88,19 @@ run_stage() {
 stop_stage() {
 	if [[ -n ${STAGE_PID:-} ]]; then kill "$STAGE_PID" 2>/dev/null || true; fi
 }
+
+# go_tool MODULE@VERSION prints the path of a Go program, which it builds into the
+# cache folder the first time: one for each Go version, because programs that
+# read packages do so as the compiler that built them does.
+go_tool() {
+	local name=${1##*/} home bin log
+	home=$CACHE/$name-$(go env GOVERSION)
+	bin=$home/${name%@*}
+	if [[ ! -x $bin ]]; then lock "${name%@*}" "it builds ${name%@*}"; fi
+	if [[ ! -x $bin ]]; then
+		log=$(new_log "${name%@*}")
+		# go install replaces the file by a rename.
+		run_stage "build $1" "$log" env GOBIN="$home" GOFLAGS= go install "$1"
+	fi
+	echo "$bin"
+}
