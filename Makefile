@@ -95,8 +95,8 @@ install: $(if $(filter-out $(wildcard $(PLUGINS)),$(PLUGINS)),build) ## install 
 uninstall: ## remove what install put there
 	@scripts/install.sh remove "$(DESTDIR)" "$(LIBDIR)" "$(CONFDIR)" $(PLUGINS)
 
-doctor: ## print what is found here: tools, Fluent Bits, broker, ports, plugins
-	@scripts/doctor.sh
+doctor: ## print what is found here; CONF=file: what is wrong with a Fluent Bit configuration (MIGRATE=1: kafka, log_to_metrics sections as ours)
+	@scripts/doctor.sh $(if $(CONF),$(if $(MIGRATE),-migrate) "$(CONF)")
 
 clean: ## remove bin/ (the cache folder stays: ~/.cache/flbgo)
 	@rm -rf bin

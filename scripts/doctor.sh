@@ -1,12 +1,25 @@
 #!/usr/bin/env bash
 # Prints what the other commands would find here: tools, Fluent Bits, a broker,
 # the plugins' ports, the built files. Changes nothing, installs nothing.
+#
+#   doctor.sh [--migrate] FILE   instead: what is wrong with a Fluent Bit
+#                                configuration; or the sections of these plugins
+#                                for its kafka and log_to_metrics ones
 set -euo pipefail
+from=$PWD
 CDPATH="" cd -- "$(dirname -- "$0")/.."
 # shellcheck source=scripts/say.sh
 source scripts/say.sh
 # shellcheck source=scripts/packages.sh
 source scripts/packages.sh
+
+# The program runs where the user is: a configuration names files from there.
+if (($# > 0)); then
+	need_cache
+	go build -C scripts -o "$CACHE/doctor" ./doctor
+	cd "$from"
+	exec "$CACHE/doctor" "$@"
+fi
 
 row() { printf '%-12s %s\n' "$1" "$2"; }
 

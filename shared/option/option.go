@@ -53,6 +53,15 @@ type Option struct {
 // Table is all options of a plugin, in the order of its documentation.
 type Table []Option
 
+// Names are all names that a section may have, aliases included.
+func (t Table) Names() []string {
+	var names []string
+	for i := range t {
+		names = append(append(names, t[i].Name), t[i].Aliases...)
+	}
+	return names
+}
+
 // reserved are the keys that Fluent Bit takes for itself, so that an output never sees them. "match" and "tls",
 // "net." and "oauth2" are prefixes. Filters lose fewer, but one list for all keeps names movable.
 var reserved = []string{"alias", "log_level", "log_suppress_interval", "host", "port", "ipv6", "retry_limit", "workers",

@@ -44,10 +44,8 @@ const (
 // readOptions is Options.Parse for a section that may have foreign settings in it: each is put under the option that it
 // maps to, or under its own name with an error or a note. Errors name the key that the user wrote.
 func readOptions(get option.Getter) (v *option.Values, notes []note) {
-	r := reader{get: get, table: slices.Clone(Options), given: map[string]string{}, origin: map[string]string{}}
-	r.takeAll(func(f *foreign) bool { return f.use != bound })
-	r.takeAll(func(f *foreign) bool { return f.use == bound }) // last: they depend on what else is set
-	r.imply()
+	r := newReader(get)
+	r.readAll()
 	v = r.table.Parse(func(name string) string {
 		if text, ok := r.given[name]; ok {
 			return text
@@ -71,6 +69,16 @@ type reader struct {
 }
 
 type failedKey struct{ key, text string }
+
+func newReader(get option.Getter) *reader {
+	return &reader{get: get, table: slices.Clone(Options), given: map[string]string{}, origin: map[string]string{}}
+}
+
+func (r *reader) readAll() {
+	r.takeAll(func(f *foreign) bool { return f.use != bound })
+	r.takeAll(func(f *foreign) bool { return f.use == bound }) // last: they depend on what else is set
+	r.imply()
+}
 
 func (r *reader) takeAll(which func(*foreign) bool) {
 	for i := range foreigns {

@@ -6,7 +6,7 @@ import (
 )
 
 // readClassic reads the format of fluent-bit.conf: [SECTION] lines, and below them indented lines of key and value.
-// Commands (@SET, @INCLUDE) are refused: what they bring in would pass unread.
+// Commands (@SET, @INCLUDE) are for users' files; elsewhere what they bring in would pass unread.
 func readClassic(f *File, content []byte) error {
 	var open *Section // nil in a section that has no rules
 	for i, line := range strings.Split(string(content), "\n") {
@@ -14,7 +14,12 @@ func readClassic(f *File, content []byte) error {
 		switch {
 		case text == "" || text[0] == '#':
 		case text[0] == '@':
-			return fmt.Errorf("line %d: %s: commands are not understood here", n, text)
+			if f.users == nil {
+				return fmt.Errorf("line %d: %s: commands are not understood here", n, text)
+			}
+			if err := f.command(n, text); err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
+			}
 		case text[0] == '[':
 			name, ok := strings.CutSuffix(text[1:], "]")
 			if !ok {
@@ -24,7 +29,7 @@ func readClassic(f *File, content []byte) error {
 			if open, err = f.section(strings.ToLower(name), n); err != nil {
 				return fmt.Errorf("line %d: %w", n, err)
 			}
-		case f.Kind == "":
+		case f.Kind == "" && f.users == nil:
 			return fmt.Errorf("line %d: a setting before the first section", n)
 		case line[0] != ' ' && line[0] != '\t':
 			return fmt.Errorf("line %d: settings are indented", n)
@@ -49,7 +54,7 @@ func (f *File) section(name string, line int) (*Section, error) {
 	case "plugins":
 		kind = Plugins
 	case "service":
-		if f.Service.Line != 0 {
+		if f.Service.Line != 0 && f.users == nil {
 			return nil, fmt.Errorf("a second [SERVICE]")
 		}
 	case "input":
@@ -59,22 +64,29 @@ func (f *File) section(name string, line int) (*Section, error) {
 	case "output":
 		list = &f.Outputs
 	default:
+		if f.users != nil {
+			f.leaveOut(line, "section [%s]", strings.ToUpper(name))
+			return nil, nil
+		}
 		return nil, fmt.Errorf("[%s] is not known here", strings.ToUpper(name))
+	}
+	if f.users != nil && f.Kind != Pipeline {
+		f.Kind = kind
 	}
 	if f.Kind == "" {
 		f.Kind = kind
 	}
-	if f.Kind != kind {
+	if f.Kind != kind && f.users == nil {
 		return nil, fmt.Errorf("[%s] in a file that is a %s", strings.ToUpper(name), f.Kind)
 	}
 	switch {
 	case kind != Pipeline:
 		return nil, nil
 	case list == nil:
-		f.Service.Line = line
+		f.Service.File, f.Service.Line = f.Path, line
 		return &f.Service, nil
 	}
-	*list = append(*list, Section{Line: line})
+	*list = append(*list, Section{File: f.Path, Line: line})
 	return &(*list)[len(*list)-1], nil
 }
 

@@ -2,7 +2,8 @@
 // a pipeline to the settings that decide whether lines are lost. The reasons stand in conf/README.md, in short beside
 // each rule of this package.
 //
-// It is no Fluent Bit: what it does not know is an error, so that nothing passes unread.
+// It is no Fluent Bit: what it does not know is an error, so that nothing passes unread. Open, for files of users, leaves
+// out what it does not know instead, and says so.
 package confcheck
 
 import (
@@ -32,10 +33,15 @@ type File struct {
 	Inputs  []Section
 	Filters []Section // filters, and in YAML processors too
 	Outputs []Section
+
+	LeftOut []string // what Open did not understand, with its place
+
+	users *users // of a file that Open reads
 }
 
 // Section is one plugin instance, or the service.
 type Section struct {
+	File  string // it is in: that of the pipeline, or one that this includes
 	Line  int    // 1-based; of its first line
 	Name  string // of the plugin, in lower case
 	Props []Prop
@@ -78,15 +84,7 @@ func (s *Section) On(key string) bool {
 // and in which line.
 func Parse(name string, content []byte) (*File, error) {
 	f := &File{Path: name}
-	read := readClassic
-	switch path.Ext(name) {
-	case ".conf":
-	case ".yaml", ".yml":
-		f.YAML, read = true, readYAML
-	default:
-		return nil, fmt.Errorf("%s: neither .conf, .yaml nor .yml", name)
-	}
-	err := read(f, bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")))
+	err := f.read(content)
 	if err == nil {
 		err = f.check()
 	}
@@ -94,6 +92,19 @@ func Parse(name string, content []byte) (*File, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
+}
+
+// read reads a file by the end of its name.
+func (f *File) read(content []byte) error {
+	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
+	switch path.Ext(f.Path) {
+	case ".conf":
+		return readClassic(f, content)
+	case ".yaml", ".yml":
+		f.YAML = true
+		return readYAML(f, content)
+	}
+	return fmt.Errorf("neither .conf, .yaml nor .yml")
 }
 
 // check refuses what would be read differently by Fluent Bit, or not at all.

@@ -61,7 +61,7 @@ func tailRotation(f *File, bad func(int, string, ...any)) {
 				bad(s.Line, "tail needs %s in exclude_path", p)
 			}
 		}
-		if s.number("rotate_wait") < 24*60*60 {
+		if s.Number("rotate_wait") < 24*60*60 {
 			bad(s.Line, "tail needs a rotate_wait of a day at least")
 		}
 	})
@@ -102,7 +102,7 @@ func forward(f *File, bad func(int, string, ...any)) {
 		}
 		// A sender's chunk is up to 2 MB and what made it so, which is up to 1 MB of a file as it was read, and more as
 		// it is sent.
-		if s.size("buffer_max_size") < 6_000_000 {
+		if s.Size("buffer_max_size") < 6_000_000 {
 			bad(s.Line, "forward needs a buffer_max_size of 6M at least")
 		}
 	})

@@ -138,9 +138,9 @@ func metricsOnce(f *File, bad func(int, string, ...any)) {
 }
 
 func retrySoon(f *File, bad func(int, string, ...any)) {
-	for key, value := range map[string]string{"scheduler.base": "1", "scheduler.cap": "10"} {
-		if !f.Service.Is(key, value) {
-			bad(f.Service.Line, "the service needs %s %s", key, value)
+	for _, want := range [][2]string{{"scheduler.base", "1"}, {"scheduler.cap", "10"}} {
+		if !f.Service.Is(want[0], want[1]) {
+			bad(f.Service.Line, "the service needs %s %s", want[0], want[1])
 		}
 	}
 }
@@ -165,23 +165,23 @@ func pause(f *File, bad func(int, string, ...any)) {
 }
 
 func chunks(f *File, bad func(int, string, ...any)) {
-	if n := f.Service.number("storage.max_chunks_up"); n < 1 || n > 2000 {
+	if n := f.Service.Number("storage.max_chunks_up"); n < 1 || n > 2000 {
 		bad(f.Service.Line, "the service needs storage.max_chunks_up from 1 to 2000")
 	}
 }
 
 func diskLimit(f *File, bad func(int, string, ...any)) {
-	need := max(0, f.Service.number("storage.max_chunks_up")) * chunkSize * 3 / 2
+	need := max(0, f.Service.Number("storage.max_chunks_up")) * chunkSize * 3 / 2
 	each(f.Outputs, "kafka_batch", func(s *Section) {
-		if s.size("storage.total_limit_size") < max(need, 1) {
+		if s.Size("storage.total_limit_size") < max(need, 1) {
 			bad(s.Line, "kafka_batch needs storage.total_limit_size of at least %d: storage.max_chunks_up × 2 MB and half as much again", need)
 		}
 	})
 }
 
 func backlog(f *File, bad func(int, string, ...any)) {
-	need := max(0, f.Service.number("storage.max_chunks_up")) * chunkSize
-	if f.Service.size("storage.backlog.mem_limit") < max(need, 1) {
+	need := max(0, f.Service.Number("storage.max_chunks_up")) * chunkSize
+	if f.Service.Size("storage.backlog.mem_limit") < max(need, 1) {
 		bad(f.Service.Line, "the service needs storage.backlog.mem_limit of at least %d: storage.max_chunks_up × 2 MB", need)
 	}
 }
@@ -201,9 +201,9 @@ func secondOutput(f *File, bad func(int, string, ...any)) {
 }
 
 func grace(f *File, bad func(int, string, ...any)) {
-	grace := time.Duration(f.Service.number("grace")) * time.Second
+	grace := time.Duration(f.Service.Number("grace")) * time.Second
 	each(f.Outputs, "kafka_batch", func(s *Section) {
-		if t := s.flushTimeout(); t <= 0 || t >= grace {
+		if t := s.FlushTimeout(); t <= 0 || t >= grace {
 			bad(s.Line, "kafka_batch needs a flush_timeout below the service's grace")
 		}
 	})
@@ -212,7 +212,7 @@ func grace(f *File, bad func(int, string, ...any)) {
 func flush(f *File, bad func(int, string, ...any)) {
 	tails := 0
 	each(f.Inputs, "tail", func(*Section) { tails++ })
-	switch n := f.Service.number("flush"); {
+	switch n := f.Service.Number("flush"); {
 	case tails > 0 && !f.Service.Is("flush", "0.2"):
 		bad(f.Service.Line, "a service with a tail needs flush 0.2")
 	case tails == 0 && (n < 1 || n > 5):

@@ -39,8 +39,8 @@ func number(s string) int64 {
 	return n
 }
 
-// number returns a setting of the section that is a whole number; -1 where there is none.
-func (s *Section) number(key string) int64 {
+// Number returns a setting of the section that is a whole number; -1 where there is none.
+func (s *Section) Number(key string) int64 {
 	v, ok := s.Get(key)
 	if !ok {
 		return -1
@@ -48,8 +48,8 @@ func (s *Section) number(key string) int64 {
 	return number(v)
 }
 
-// size is the same for sizes.
-func (s *Section) size(key string) int64 {
+// Size is the same for sizes.
+func (s *Section) Size(key string) int64 {
 	v, ok := s.Get(key)
 	if !ok {
 		return -1
@@ -57,8 +57,8 @@ func (s *Section) size(key string) int64 {
 	return size(v)
 }
 
-// flushTimeout is how long one flush of a kafka_batch may take; it has a default. 0 for what is no duration.
-func (s *Section) flushTimeout() time.Duration {
+// FlushTimeout is how long one flush of a kafka_batch may take; it has a default. 0 for what is no duration.
+func (s *Section) FlushTimeout() time.Duration {
 	v, ok := s.Get("flush_timeout")
 	if !ok {
 		return 4 * time.Second

@@ -19,8 +19,8 @@ func readYAML(f *File, content []byte) error {
 	return eachKey(doc.Content[0], func(key string, value *yaml.Node) error {
 		switch key {
 		case "service":
-			f.Service.Line = value.Line
-			return f.Service.fill(value)
+			f.Service.File, f.Service.Line = f.Path, value.Line
+			return f.Service.fill(f, value)
 		case "pipeline":
 			f.Kind = Pipeline
 			return f.pipeline(value)
@@ -30,6 +30,9 @@ func readYAML(f *File, content []byte) error {
 			return f.only(Plugins, value)
 		case "metrics":
 			return f.only(Metrics, value)
+		}
+		if f.users != nil {
+			return f.userKey(key, value)
 		}
 		return fmt.Errorf("line %d: %s is not known here", value.Line, key)
 	})
@@ -56,6 +59,10 @@ func (f *File) pipeline(node *yaml.Node) error {
 		case "outputs":
 			return f.list(&f.Outputs, value)
 		}
+		if f.users != nil {
+			f.leaveOut(value.Line, "pipeline.%s", key)
+			return nil
+		}
 		return fmt.Errorf("line %d: pipeline.%s is not known here", value.Line, key)
 	})
 }
@@ -66,15 +73,18 @@ func (f *File) list(to *[]Section, node *yaml.Node) error {
 		return fmt.Errorf("line %d: must be a list", node.Line)
 	}
 	for _, item := range node.Content {
-		s := Section{Line: item.Line}
+		s := Section{File: f.Path, Line: item.Line}
 		err := eachKey(item, func(key string, value *yaml.Node) error {
 			if key != "processors" {
-				return s.add(key, value)
+				return s.add(f, key, value)
 			}
-			if to != &f.Inputs {
+			if to != &f.Inputs && f.users == nil {
 				return fmt.Errorf("line %d: processors of an output run again at every attempt, those of a filter not at all: give them to the input", value.Line)
 			}
 			return eachKey(value, func(signal string, list *yaml.Node) error {
+				if signal != "logs" && f.users != nil {
+					return nil
+				}
 				if signal != "logs" {
 					return fmt.Errorf("line %d: processors for %s are not known here", list.Line, signal)
 				}
@@ -90,15 +100,19 @@ func (f *File) list(to *[]Section, node *yaml.Node) error {
 }
 
 // fill takes every key of a map as a setting.
-func (s *Section) fill(node *yaml.Node) error {
-	return eachKey(node, s.add)
+func (s *Section) fill(f *File, node *yaml.Node) error {
+	return eachKey(node, func(key string, value *yaml.Node) error { return s.add(f, key, value) })
 }
 
-func (s *Section) add(key string, value *yaml.Node) error {
-	if value.Kind == yaml.SequenceNode && key == severalParsers {
+func (s *Section) add(f *File, key string, value *yaml.Node) error {
+	if value.Kind == yaml.SequenceNode && (key == severalParsers || f.users != nil) {
 		for _, v := range value.Content {
 			s.set(v.Line, key, v.Value)
 		}
+		return nil
+	}
+	if value.Kind != yaml.ScalarNode && f.users != nil {
+		f.leaveOut(value.Line, "%s, which is a map", key)
 		return nil
 	}
 	if value.Kind != yaml.ScalarNode {

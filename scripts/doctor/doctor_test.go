@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"flbgo/scripts/internal/confcheck"
+)
+
+// diagnose runs the program.
+func diagnose(t *testing.T, path string, migrate bool) (said string, status int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = run(&out, &errs, path, migrate)
+	return out.String() + errs.String(), status
+}
+
+// written puts a configuration into a file of its own.
+func written(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What the doctor says of a careless file and of what is to be migrated is kept; UPDATE_GOLDEN=1 writes it anew.
+func TestGolden(t *testing.T) {
+	for _, c := range []struct {
+		file    string
+		migrate bool
+		status  int
+	}{
+		{"careless.conf", false, 1},
+		{"careless.yaml", false, 1},
+		{"builtin.conf", true, 0},
+		{"builtin.yaml", true, 0},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			said, status := diagnose(t, "testdata/"+c.file, c.migrate)
+			if status != c.status {
+				t.Errorf("status %d, want %d", status, c.status)
+			}
+			if strings.Contains(said, "never-shown") {
+				t.Errorf("a secret is shown:\n%s", said)
+			}
+			golden := "testdata/" + c.file + ".golden"
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(golden, []byte(said), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", said, want)
+			}
+		})
+	}
+}
+
+// The project's own files have nothing that must be mended.
+func TestShippedFiles(t *testing.T) {
+	n := 0
+	err := filepath.WalkDir("../../conf", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".conf" && filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if !bytes.Contains(b, []byte("kafka_batch")) || !bytes.Contains(bytes.ToLower(b), []byte("retry_limit")) {
+			return nil // no pipeline
+		}
+		n++
+		if said, status := diagnose(t, path, false); status != 0 {
+			t.Errorf("%s", said)
+		}
+		return nil
+	})
+	if err != nil || n < 4 {
+		t.Fatalf("%d files, %v", n, err)
+	}
+}
+
+// What is printed for a section of another plugin is one that starts: its options are all known and right.
+func TestMigratedSectionsAreRight(t *testing.T) {
+	t.Setenv("KEY_PASSWORD", "")
+	said, _ := diagnose(t, "testdata/builtin.conf", true)
+	path := written(t, "migrated.conf", "[SERVICE]\n    Flush 1\n[INPUT]\n    Name dummy\n"+strings.ReplaceAll(said, "***", "x"))
+	f, err := confcheck.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Outputs) != 2 || f.Outputs[0].Name != "kafka_batch" || f.Outputs[1].Name != "field_metrics" {
+		t.Fatalf("%+v", f.Outputs)
+	}
+	for _, x := range examine(f).all {
+		// It has the sections of the outputs alone.
+		if x.level == wrong {
+			t.Errorf("%s:%d: %s", x.file, x.line, x.text)
+		}
+	}
+}
+
+// Each fault by itself, with what has to be said of it.
+func TestFindings(t *testing.T) {
+	const (
+		service = "[SERVICE]\n    storage.path /s\n    scheduler.base 1\n    scheduler.cap 10\n"
+		input   = "[INPUT]\n    Name forward\n    storage.type filesystem\n    storage.pause_on_chunks_overlimit On\n"
+		metrics = "[OUTPUT]\n    Name field_metrics\n    Match *\n    Metric_Name a_total\n    Workers 1\n    Retry_Limit no_retries\n"
+		kafka   = "[OUTPUT]\n    Name kafka_batch\n    Match *\n    Brokers a:1\n    Topics logs\n    Dead_Letter_Topic d\n    Listen 127.0.0.1:2022\n    Workers 8\n    Retry_Limit no_limits\n"
+	)
+	good := service + input + metrics + kafka
+	f := func(want, text string) {
+		t.Helper()
+		said, status := diagnose(t, written(t, "f.conf", text), false)
+		if want == "" != (status == 0) || !strings.Contains(said, want) {
+			t.Errorf("%s: status %d\n%s", want, status, said)
+		}
+	}
+	change := func(from, to string) string {
+		t.Helper()
+		if !strings.Contains(good, from) {
+			t.Fatalf("%q is not there", from)
+		}
+		return strings.Replace(good, from, to, 1)
+	}
+	f("", good)
+	f("has no option topicz; the nearest is topics", good+"    Topicz x\n")
+	f("topics is set again: only the first, in line 19, is read", good+"    Topics other\n")
+	f("has no option xyzzyxyzzy\n", good+"    xyzzyxyzzy 1\n")
+	f("needs retry_limit no_limits", change("    Retry_Limit no_limits\n", ""))
+	f("needs storage.type filesystem", change("    storage.type filesystem\n", ""))
+	f("needs storage.path", change("    storage.path /s\n", ""))
+	f("needs Workers, for example 8", change("    Workers 8\n", ""))
+	f("tail needs a DB", good+"[INPUT]\n    Name tail\n    Path /a*\n    Skip_Long_Lines On\n    storage.type filesystem\n    storage.pause_on_chunks_overlimit On\n")
+	f("both listen at port 2021", change("Listen 127.0.0.1:2022", "Listen 127.0.0.1:2021"))
+	f("both listen at port 24224", good+strings.Replace(input, "forward", "http\n    Port 24224", 1))
+	f("", good+strings.Replace(metrics, "a_total", "b_total", 1)) // instances of one plugin share their address
+	f("the oldest chunks are deleted", good+"    storage.total_limit_size 100M\n")
+	f("Hot_Reload On", change("    storage.path", "    Hot_Reload On\n    storage.path"))
+	f("must not be a daemon", change("    storage.path", "    Daemon On\n    storage.path"))
+	f("needs another output beside it", service+input+kafka)
+	f("must be host:port", change("Brokers a:1", "Brokers a:b"))
+	f("is no section", good+"[OUTPUT\n")
+}
+
+// A file that cannot be read is told from one with faults.
+func TestUnreadable(t *testing.T) {
+	for _, path := range []string{"testdata/none.conf", written(t, "a.txt", ""), written(t, "a.yaml", "a: [")} {
+		if said, status := diagnose(t, path, false); status != 2 || !strings.Contains(said, "doctor: ") {
+			t.Errorf("%s: status %d: %s", path, status, said)
+		}
+	}
+	if said, status := diagnose(t, written(t, "a.conf", "[SERVICE]\n[INPUT]\n    Name a\n"), true); status != 2 || !strings.Contains(said, "neither a kafka output") {
+		t.Errorf("status %d: %s", status, said)
+	}
+}
