@@ -9,8 +9,9 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 endif
 # How long `make fuzz` runs each target, and a regular expression for which (FUZZ).
 FUZZTIME ?= 30s
-# Flags of `make bench-peers`; BENCH=-help lists them.
+# Flags of `make bench-peers` and of `make faults`; BENCH=-help and FAULTS=-help list them.
 BENCH ?=
+FAULTS ?=
 
 # Where the official packages live; see `make install`.
 DESTDIR ?=
@@ -32,7 +33,7 @@ export FUZZTIME FUZZ VULNDB
 .NOTPARALLEL:
 
 .PHONY: help preflight preflight-host build filter_enrich out_field_metrics out_kafka_batch
-.PHONY: demo run test test-short test-unit test-contract test-e2e fuzz vuln lint bench-peers
+.PHONY: demo run test test-short test-unit test-contract test-e2e faults fuzz vuln lint bench-peers
 .PHONY: install uninstall doctor clean
 
 help: ## list the targets
@@ -40,7 +41,7 @@ help: ## list the targets
 
 # Once per make, before anything else, and as thorough as any of its goals needs.
 preflight: ## check that the plugins can be built, install what is missing
-	@scripts/preflight.sh $(if $(filter preflight-host demo run test test-e2e bench-peers,$(MAKECMDGOALS)),fluent-bit)
+	@scripts/preflight.sh $(if $(filter preflight-host demo run test test-e2e faults bench-peers,$(MAKECMDGOALS)),fluent-bit)
 
 preflight-host: preflight ## the same, and that a Fluent Bit is there or can be built
 
@@ -75,6 +76,9 @@ test-contract: build ## a C program plays the host for each built plugin
 
 test-e2e: build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs several)
 	@scripts/stage.sh "end-to-end tests" scripts/test.sh e2e
+
+faults: build ## break the pipeline in every way we know, account for every line (FAULTS='-short -only sigkill')
+	@scripts/faults.sh $(FAULTS)
 
 fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each (FUZZ=LZ4 chooses by name)
 	@scripts/stage.sh "fuzzing" scripts/fuzz.sh

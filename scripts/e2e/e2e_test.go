@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -177,24 +176,11 @@ func (r *rig) mustBeWhole(report kafkacheck.Report, written uint64) {
 	}
 }
 
-// variant writes a configuration of the project with changes, each an expression and what replaces it, and returns its
-// path. An expression that matches nothing fails the test: the file has changed since.
+// variant is pipeline.Variant in a folder of the test's own.
 func variant(t *testing.T, conf string, changes [][2]string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(root, conf))
+	path, err := pipeline.Variant(root, conf, t.TempDir(), changes)
 	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for _, c := range changes {
-		re := regexp.MustCompile(c[0])
-		if !re.MatchString(text) {
-			t.Fatalf("%s has nothing that matches %s", conf, c[0])
-		}
-		text = re.ReplaceAllString(text, c[1])
-	}
-	path := filepath.Join(t.TempDir(), filepath.Base(conf))
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -46,8 +46,8 @@ func TestKafkaBatchKilledThreeTimes(t *testing.T) {
 			for _, rec := range records {
 				ids[rec.ProducerID] = true
 			}
-			if float64(mine) < a.last["records_acknowledged_total"] {
-				t.Errorf("life %d: %d records in Kafka, %v were acknowledged", life, mine, a.last["records_acknowledged_total"])
+			if float64(mine) < a.Last()["records_acknowledged_total"] {
+				t.Errorf("life %d: %d records in Kafka, %v were acknowledged", life, mine, a.Last()["records_acknowledged_total"])
 			}
 			// Later lives begin with what the host may have both on disk and, its offset unsaved, to read again.
 			if life == 0 && copies > 0 {

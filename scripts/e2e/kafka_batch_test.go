@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -25,53 +24,23 @@ func eachHostAtOnce(t *testing.T, test func(t *testing.T, h fluentbit.Host)) {
 }
 
 // account is what scrapes of a run have said.
-type account struct {
-	scrapes int
-	last    map[string]float64
-	broken  []string
-	quit    chan struct{}
-	done    chan struct{}
-}
+type account struct{ *pipeline.Account }
 
-// watch scrapes until end is called, and holds every scrape to the law that no record goes unaccounted.
-func (r *rig) watch() *account {
-	a := &account{quit: make(chan struct{}), done: make(chan struct{})}
-	go func() {
-		defer close(a.done)
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-a.quit:
-				return
-			case <-tick.C:
-			}
-			m, err := r.Scrape(r.t.Context())
-			if err != nil {
-				continue // not up
-			}
-			a.scrapes, a.last = a.scrapes+1, m
-			if d := pipeline.Unaccounted(m); d != 0 && len(a.broken) < 5 {
-				a.broken = append(a.broken, fmt.Sprintf("%v of %v", d, m["records_taken_total"]))
-			}
-		}
-	}()
-	return a
-}
+// watch scrapes until end is called.
+func (r *rig) watch() account { return account{r.Watch(r.t.Context())} }
 
 // end stops the watching and fails the test where a scrape broke the law, or there were too few to tell.
-func (a *account) end(t *testing.T, atLeast int) {
+func (a account) end(t *testing.T, atLeast int) {
 	t.Helper()
-	close(a.quit)
-	<-a.done
-	for _, b := range a.broken {
+	a.Stop()
+	for _, b := range a.Broken() {
 		t.Errorf("records unaccounted for: %s", b)
 	}
-	if a.scrapes < atLeast {
-		t.Errorf("%d scrapes, want %d at least", a.scrapes, atLeast)
+	if a.Scrapes() < atLeast {
+		t.Errorf("%d scrapes, want %d at least", a.Scrapes(), atLeast)
 	}
-	t.Logf("%d scrapes, at the last one %.0f records were taken, %.0f acknowledged, %.0f open", a.scrapes,
-		a.last["records_taken_total"], a.last["records_acknowledged_total"], a.last["records_open"])
+	t.Logf("%d scrapes, at the last one %.0f records were taken, %.0f acknowledged, %.0f open", a.Scrapes(),
+		a.Last()["records_taken_total"], a.Last()["records_acknowledged_total"], a.Last()["records_open"])
 }
 
 // topicRecords reads topics until n records are there or the time is up.

@@ -69,6 +69,7 @@ type Config struct {
 type Broker struct {
 	cluster *kfake.Cluster
 	addr    string
+	dir     string   // Config.Dir
 	lock    *os.File // holds the flock on Config.Dir; nil in memory
 	close   sync.Once
 }
@@ -80,7 +81,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{}
+	b := &Broker{dir: cfg.Dir}
 	var self string // the listener's own address
 	opts := []kfake.Opt{
 		kfake.Ports(port),
@@ -149,13 +150,25 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 // Close saves the state, when there is a folder for it, and stops the broker.
 // Batches that were not acknowledged before may or may not be there later;
 // their producers send them again.
-func (b *Broker) Close() {
+func (b *Broker) Close() { b.end(false) }
+
+// Kill stops the broker and leaves its folder as the end of its process would:
+// what it knew of producers has to be found in the log again. Without a folder
+// it is Close.
+func (b *Broker) Kill() error { return b.end(true) }
+
+func (b *Broker) end(forget bool) (err error) {
 	b.close.Do(func() {
 		b.cluster.Close()
-		if b.lock != nil {
-			b.lock.Close()
+		if b.lock == nil {
+			return
 		}
+		if forget {
+			err = forgetSavedProducers(b.dir)
+		}
+		b.lock.Close()
 	})
+	return err
 }
 
 // checkListen resolves and checks the address and returns its port.

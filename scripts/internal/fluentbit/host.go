@@ -90,6 +90,29 @@ func (h Host) StopsUnderLoad() bool { return h.AtLeast(2, 0) }
 // and writes again: after a SIGKILL a record may be on disk as it was between two filters, and its line is read again.
 func (h Host) FiltersFirst() bool { return h.AtLeast(2, 2) }
 
+// Outputs are the names of the outputs that the host lists in its help.
+func (h Host) Outputs(ctx context.Context) (map[string]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, h.Path, "--help").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s --help: %w", h.Path, err)
+	}
+	_, list, _ := strings.Cut(string(out), "Outputs")
+	names := map[string]bool{}
+	for line := range strings.Lines(list) {
+		if f := strings.Fields(line); strings.HasPrefix(line, "  ") && len(f) > 0 {
+			names[f[0]] = true
+		} else if len(names) > 0 {
+			break // the next list
+		}
+	}
+	if !names["null"] {
+		return nil, fmt.Errorf("%s --help lists no output null: its format is not the one known", h.Path)
+	}
+	return names, nil
+}
+
 // Untestable lists what of the end-to-end tests this host cannot show, by name.
 func (h Host) Untestable() []string {
 	var missing []string

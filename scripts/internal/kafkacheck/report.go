@@ -110,6 +110,25 @@ func (c *Checker) Progress() Progress {
 	return p
 }
 
+// Oldest is when the oldest batch was written of which something is not in
+// Kafka, in Unix nanoseconds; 0 for none. Only batches that Wrote was given the
+// time of count.
+func (c *Checker) Oldest() (ns int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.streams {
+		for _, s := range t.spans {
+			if s.missing > 0 {
+				if ns == 0 || s.ns < ns {
+					ns = s.ns
+				}
+				break
+			}
+		}
+	}
+	return ns
+}
+
 // Report makes the account. It takes some time for millions of events.
 func (c *Checker) Report() Report {
 	c.mu.Lock()

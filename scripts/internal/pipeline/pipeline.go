@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,15 +28,28 @@ const Partitions = 3
 // deadSuffix is what the configuration files append to KAFKA_TOPIC.
 const deadSuffix = "-dead-letters"
 
-// Config says what to build. All fields are required but Env and Topics.
+// Cluster is Kafka that other code runs, for example a real one. It is given to New running.
+type Cluster interface {
+	Name() string                           // for reports: "Apache Kafka 4.1.1"
+	Addrs() []string                        // KAFKA_BROKERS, the same over its starts
+	Start(ctx context.Context) error        // again, with the data that it had; it is ready then
+	Stop(ctx context.Context) error         // in order
+	Kill() error                            // as SIGKILL does
+	Freeze() (thaw func() error, err error) // as SIGSTOP and SIGCONT do
+}
+
+// Config says what to build. All fields are required but those from Env on.
 type Config struct {
 	Root string // the project's folder: bin/ and conf/ are in it
 	Dir  string // an empty folder for logs, state, broker data and the host's log
 	Host fluentbit.Host
 	Conf string   // configuration file, absolute or relative to Root
 	Env  []string // KEY=value, on top of what the configuration files name
+	Args []string // of Fluent Bit, behind the configuration file
 
-	Topics []devkafka.Topic // besides the topic and that of its dead letters; their names are endings of the topic's
+	Topics  []devkafka.Topic // besides the topic and that of its dead letters; their names are endings of the topic's
+	Cluster Cluster          // in place of the own broker and of the environment's KAFKA_BROKERS
+	Ready   string           // what Fluent Bit says when it has started; "" is what kafka_batch says
 }
 
 // Pipeline is one broker and one Fluent Bit. Not for concurrent use.
@@ -57,8 +71,8 @@ type Pipeline struct {
 	host   *fluentbit.Process
 }
 
-// New makes the folders, chooses the ports and starts the broker; the environment's KAFKA_BROKERS is used in place of
-// an own one, with a new topic that Close deletes. Close ends everything.
+// New makes the folders, chooses the ports and starts the broker; a Cluster or the environment's KAFKA_BROKERS is used in
+// place of an own one, with a new topic. Close deletes it from the environment's, and ends what New and StartHost started.
 func New(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 	p := &Pipeline{
 		cfg:     cfg,
@@ -83,7 +97,11 @@ func New(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 	if p.Kafka, err = FreeAddr(); err != nil {
 		return nil, err
 	}
-	if user := os.Getenv("KAFKA_BROKERS"); user != "" {
+	user := os.Getenv("KAFKA_BROKERS")
+	if cfg.Cluster != nil {
+		user = strings.Join(cfg.Cluster.Addrs(), ",")
+	}
+	if user != "" {
 		p.Brokers = strings.Split(user, ",")
 		p.Topic = fmt.Sprintf("flbgo-%d-%d", os.Getpid(), time.Now().UnixNano())
 		p.Dead = p.Topic + deadSuffix
@@ -127,6 +145,15 @@ func (p *Pipeline) StartBroker(ctx context.Context) (err error) {
 // Broker returns the own broker for fault injection; nil while it is stopped.
 func (p *Pipeline) Broker() *devkafka.Broker { return p.own }
 
+// KillBroker ends the own broker as a SIGKILL would: it saves nothing that it has not written already.
+func (p *Pipeline) KillBroker() (err error) {
+	if p.own != nil {
+		err = p.own.Kill()
+		p.own = nil
+	}
+	return err
+}
+
 // StopBroker stops the own broker; its data stays.
 func (p *Pipeline) StopBroker() {
 	if p.own != nil {
@@ -158,11 +185,12 @@ func (p *Pipeline) StartHost() (err error) {
 		Dir:    p.cfg.Root,
 		Env:    p.Env(),
 		Log:    p.HostLog,
+		Args:   p.cfg.Args,
 	})
 	if err != nil {
 		return err
 	}
-	return p.host.WaitFor("kafka] started", 20*time.Second)
+	return p.host.WaitFor(cmp.Or(p.cfg.Ready, "kafka] started"), 20*time.Second)
 }
 
 // Host is the process that StartHost started last.
@@ -175,7 +203,7 @@ func (p *Pipeline) Close() error {
 		err = p.host.Stop(30 * time.Second)
 	}
 	p.StopBroker()
-	if !p.OwnBroker() && len(p.Brokers) > 0 {
+	if p.cfg.Cluster == nil && !p.OwnBroker() && len(p.Brokers) > 0 {
 		err = errors.Join(err, deleteTopics(p.Brokers, p.topics()))
 	}
 	return err
