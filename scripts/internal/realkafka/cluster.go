@@ -1,0 +1,129 @@
+// Package realkafka runs a real Apache Kafka for tests: nodes of scripts/kafka.sh, which end with this process.
+package realkafka
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// ErrUnavailable is in the tree of an error that says what a machine lacks for Kafka: Java, Maven, or a registry that has it.
+var ErrUnavailable = errors.New("no real Kafka here")
+
+// unavailable is the exit status of kafka.sh in that case.
+const unavailable = 3
+
+// Prepare puts Kafka into the cache, which takes a download once. An error has ErrUnavailable in its tree where it is not
+// to be had on this machine. root is the project's folder.
+func Prepare(ctx context.Context, root string) error {
+	_, err := script(ctx, root, nil, "jars")
+	return err
+}
+
+// Config says what to start. Root and Dir are required.
+type Config struct {
+	Root       string   // the project's folder
+	Dir        string   // a folder for data and logs, which Close leaves there
+	Nodes      int      // 0 is 1; from 3 on a topic has three replicas, of which two have to have a record
+	Properties []string // key=value, at the end of the nodes' server.properties
+}
+
+// Cluster is the nodes. Its methods are safe for concurrent use, those of one Node are not.
+type Cluster struct {
+	Nodes   []*Node
+	Brokers []string // addresses without security: clients there may do everything
+	Secured []string // addresses with SASL: clients there authenticate with SCRAM and may do what ACLs say
+
+	admin func() (*kadm.Client, error)
+}
+
+// Start makes new nodes and waits until they serve. The caller must Close the cluster.
+func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
+	count := max(cfg.Nodes, 1)
+	if _, err := script(ctx, cfg.Root, cfg.Properties, "format", cfg.Dir, strconv.Itoa(count)); err != nil {
+		return nil, err
+	}
+	c := &Cluster{}
+	c.admin = sync.OnceValues(func() (*kadm.Client, error) {
+		cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...))
+		if err != nil {
+			return nil, err
+		}
+		return kadm.NewClient(cl), nil
+	})
+	for id := 1; id <= count; id++ {
+		n := &Node{ID: int32(id), root: cfg.Root, dir: cfg.Dir}
+		if n.Addr, err = n.file("brokers"); err != nil {
+			return nil, err
+		}
+		secured, err := n.file("sasl-brokers")
+		if err != nil {
+			return nil, err
+		}
+		c.Nodes = append(c.Nodes, n)
+		c.Brokers = append(c.Brokers, n.Addr)
+		c.Secured = append(c.Secured, secured)
+	}
+	// All before any is waited for: one alone of three has no controller.
+	for _, n := range c.Nodes {
+		err = errors.Join(err, n.Start())
+	}
+	for _, n := range c.Nodes {
+		if err == nil {
+			err = n.Ready(ctx)
+		}
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Admin returns a client that may do everything, which the cluster keeps.
+func (c *Cluster) Admin() (*kadm.Client, error) { return c.admin() }
+
+// Close kills the nodes. The data stays.
+func (c *Cluster) Close() {
+	for _, n := range c.Nodes {
+		n.Kill()
+	}
+	if a, err := c.admin(); err == nil {
+		a.Close()
+	}
+}
+
+// script runs kafka.sh and returns what it prints.
+func script(ctx context.Context, root string, properties []string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 6*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "scripts", "kafka.sh"), args...)
+	cmd.Env = append(os.Environ(), "KAFKA_PROPERTIES="+strings.Join(properties, "\n"))
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return strings.TrimSpace(string(out)), nil
+	case errors.As(err, &exit) && exit.ExitCode() == unavailable:
+		return "", fmt.Errorf("%w: %s", ErrUnavailable, lastLine(said.String()))
+	}
+	return "", fmt.Errorf("kafka.sh %s: %w: %s", args[0], err, lastLine(said.String()))
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return strings.TrimPrefix(s[strings.LastIndexByte(s, '\n')+1:], "no real Kafka: ")
+}
