@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+
+	"github.com/segmentio/kafka-go"
 )
 
 const (
@@ -16,8 +18,9 @@ const (
 	quietFailures = 3
 )
 
-// complain says why a batch is sent again and again, where act has not said so, in the log and in the report of health.
-func (p *partition) complain(attempts int) {
+// complain says why a batch of so many bytes is sent again and again, where act has not said so, in the log and in the
+// report of health.
+func (p *partition) complain(attempts, bytes int) {
 	switch {
 	case p.err != nil:
 		if classifyError(p.err) != failOperator {
@@ -25,7 +28,7 @@ func (p *partition) complain(attempts int) {
 		}
 		p.o.notices.network.Do(func() {
 			p.o.log.Warn("requests to Kafka bring no answer; the batch is sent again", "topic", p.t.name, "partition", p.id,
-				"attempts", attempts, "error", p.err.Error())
+				"attempts", attempts, "bytes", bytes, "error", p.err.Error())
 		})
 	case p.refused.code != 0:
 		p.block(explain(p.refused.code), p.refused.message)
@@ -56,6 +59,10 @@ func (p *partition) try(b *batch) (settled bool) {
 		b.set.bytes = nil
 		b.wire = fit(b.wire)
 		b.hold(&p.o.memory, int64(cap(b.wire)), 0)
+	}
+	if b.sent == 0 && requestSize(p.o.cfg.clientID, p.t.name, len(b.wire)) > p.o.cfg.requestMaxBytes {
+		// Brokers answer such a request by closing the connection, as often as it comes.
+		return p.halve(b, reasonTooLarge, reply{code: int16(kafka.MessageSizeTooLarge), message: "not sent: the request would be larger than request_max_bytes"})
 	}
 	if !b.stamped {
 		if b.abandoned {

@@ -33,6 +33,7 @@ type deliveryConfig struct {
 	codec           codec
 	batchMaxBytes   int
 	batchMaxRecords int32
+	requestMaxBytes int
 	linger          time.Duration
 	requestTimeout  time.Duration
 	flushTimeout    time.Duration
@@ -86,6 +87,10 @@ func (c *deliveryConfig) parse(v *option.Values) {
 	}
 	c.codec = codecOption(v)
 	c.batchMaxBytes = int(v.Int("batch_max_bytes"))
+	c.requestMaxBytes = int(v.Int("request_max_bytes"))
+	if c.requestMaxBytes < c.batchMaxBytes {
+		v.Fail("request_max_bytes", "must not be below batch_max_bytes (%d), for example: request_max_bytes 100M", c.batchMaxBytes)
+	}
 	c.batchMaxRecords = int32(v.Int("batch_max_records"))
 	c.linger = v.Duration("linger")
 	c.requestTimeout, c.flushTimeout = v.Duration("request_timeout"), v.Duration("flush_timeout")

@@ -59,11 +59,12 @@ func (o *Output) Health() error {
 	return errors.Join(wrong...)
 }
 
-// trouble is since when the topic cannot be written to, and why. A topic that nobody has asked for in a while is none.
+// trouble is since when the topic cannot be written to, and why. It is none where no record is for the topic: since it was
+// deleted, say, or in a while.
 func (t *topic) trouble() (since time.Time, code int16) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.since.IsZero() || time.Since(t.asked) > maxPendingAge {
+	if t.since.IsZero() || t.wanted.Before(t.since) || time.Since(t.wanted) > maxPendingAge {
 		return time.Time{}, 0
 	}
 	return t.since, t.code

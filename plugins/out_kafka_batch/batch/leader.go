@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxRequestBytes is how much one request carries, unless a single batch is larger. Brokers take 100 MB by default
-	// (socket.request.max.bytes); what waits behind a request waits for all of it.
+	// maxRequestBytes is how much one request carries, unless a single batch is larger, or request_max_bytes is less: what
+	// waits behind a request waits for all of it.
 	maxRequestBytes = 8 << 20
 	// gatherTurns is how often a request lets other goroutines run before it takes what there is.
 	gatherTurns = 8
@@ -119,7 +119,7 @@ func (l *leaders) request(q *leader) {
 		runtime.Gosched()
 	}
 	l.mu.Lock()
-	batches := q.take()
+	batches := q.take(l.c.cfg)
 	q.gathers = false
 	l.start() // for what was too much
 	l.mu.Unlock()
@@ -157,11 +157,15 @@ func (l *leaders) underWay() int {
 	return l.inFlight
 }
 
-// take removes the oldest batches, up to maxRequestBytes. No two are of one partition: it waits for the answer.
-func (q *leader) take() []*sending {
+// take removes the oldest batches that fit in one request. No two are of one partition: it waits for the answer.
+func (q *leader) take(cfg *config) []*sending {
+	limit := min(maxRequestBytes, cfg.requestMaxBytes)
 	size, n := 0, 0
-	for n < len(q.waiting) && (n == 0 || size+len(q.waiting[n].wire) <= maxRequestBytes) {
-		size += len(q.waiting[n].wire)
+	for n < len(q.waiting) {
+		s := q.waiting[n]
+		if size += requestSize(cfg.clientID, s.topic, len(s.wire)); size > limit && n > 0 {
+			break
+		}
 		n++
 	}
 	batches := slices.Clone(q.waiting[:n])

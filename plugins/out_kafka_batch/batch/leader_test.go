@@ -167,6 +167,18 @@ func TestProduceRequest(t *testing.T) {
 	}
 }
 
+// requestSize is what brokers hold against their limit.
+func TestRequestSize(t *testing.T) {
+	r := &produceRequest{clientID: "edge", version: 8, batches: []*sending{{topic: "logs", wire: make([]byte, 104)}}}
+	var out bytes.Buffer
+	if err := r.write(&out); err != nil {
+		t.Fatal(err)
+	}
+	if n := requestSize("edge", "logs", 104); n != out.Len()-4 {
+		t.Errorf("%d, want %d", n, out.Len()-4)
+	}
+}
+
 // Whoever gives a request up learns whether a broker may have got it, and whether its batches are still being read.
 func TestRevoke(t *testing.T) {
 	if sent, reading := (&produceRequest{}).revoke(); sent || reading {

@@ -85,6 +85,8 @@ var Options = option.Table{
 		Help: "Less to send for more CPU; 0 is the default of the codec. `zstd` 1 to 22, in four steps (1, 3, 6, 10; default 1). `gzip` 1 to 9 (default 5). `lz4` 1 to 12 searches longer than its fast default does, at 20 times the CPU, and is larger and slower than `zstd` 1: it is for readers that know no zstd. `snappy` has no levels."},
 	{Name: "batch_max_bytes", Kind: option.Size, Default: "1000000", Min: 1 << 10, Max: 64 << 20, Example: "512K",
 		Help: "A batch is closed before it grows beyond this, counted before compression. Keep it below the topic's max.message.bytes; a larger record travels alone."},
+	{Name: "request_max_bytes", Kind: option.Size, Default: "100M", Min: 1 << 10, Max: math.MaxInt32, Example: "10M",
+		Help: "The brokers' socket.request.max.bytes: they close the connection on a larger request, without an answer. A record that would need one is not sent, and is too_large; a batch goes in halves first."},
 	{Name: "batch_max_records", Kind: option.Int, Default: "10000", Min: 1, Max: 1 << 20, Example: "5000",
 		Help: "A batch is closed at this number of records."},
 	{Name: "linger", Kind: option.Duration, Default: "0s", Min: 0, Max: int64(time.Minute), Example: "20ms",

@@ -201,7 +201,7 @@ func (p *partition) run() {
 				p.relocate()
 			}
 			if attempt >= quietFailures {
-				p.complain(attempt + 1)
+				p.complain(attempt+1, len(b.wire))
 			}
 		}
 		p.troubled.Store(false)

@@ -195,6 +195,13 @@ func (r *produceRequest) write(w io.Writer) error {
 	return nil
 }
 
+// requestSize is the size of a request with a single batch, as brokers hold it against their limit: without the four bytes
+// that tell it.
+func requestSize(clientID, topic string, wire int) int {
+	const fixed = 2 + 2 + 4 + 2 + 2 + 2 + 4 + 4 + 2 + 4 + 4
+	return fixed + len(clientID) + len(topic) + wire
+}
+
 func appendKafkaString(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
 }

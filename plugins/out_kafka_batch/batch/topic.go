@@ -36,6 +36,7 @@ type topic struct {
 	code       int16        // what the metadata says of the topic; 0 also while it has no partitions
 	asked      time.Time    // when the metadata was asked for that says so; zero: never
 	since      time.Time    // of being refused by the metadata; zero while it is not
+	wanted     time.Time    // when a record last found it refused
 	stale      bool         // a leader has moved
 	sticky     *partition
 	stickyLeft int
@@ -168,6 +169,7 @@ func (t *topic) lastRoute() *route {
 func (t *topic) missing() error {
 	t.mu.Lock()
 	code := t.code
+	t.wanted = time.Now()
 	t.mu.Unlock()
 	if code == 0 {
 		return fmt.Errorf("%w: %s has no partitions yet", errTopic, t.name)

@@ -237,6 +237,9 @@ func TestDeletedTopicStaysDeleted(t *testing.T) {
 		defer once.mu.Unlock()
 		return once.code == kerr.UnknownTopicOrPartition.Code
 	})
+	if err := o.Health(); err != nil {
+		t.Errorf("no record is for the topic, and yet: %v", err)
+	}
 	createTopic(t, c, "once", 1) // fails where it is back
 	deleteTopic(t, c, "once")
 	to("once", "c")

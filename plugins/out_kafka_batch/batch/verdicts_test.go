@@ -181,6 +181,32 @@ func TestTooLargeIsSplit(t *testing.T) {
 	}
 }
 
+// A broker closes the connection on a request that is larger than it reads (socket.request.max.bytes), as often as it
+// comes: a record that needs one would be sent for ever, and hold up its partition. It is not sent at all. Its neighbours
+// are, in halves of their batch.
+func TestRequestIsTooLarge(t *testing.T) {
+	c := broker(t, 1)
+	var largest atomic.Int64
+	answerProduce(c, func(p kmsg.ProduceRequestTopicPartition, _ kmsg.RecordBatch, _ *kmsg.ProduceResponseTopicPartition) bool {
+		largest.Store(max(largest.Load(), int64(requestSize("fluent-bit", "logs", 4+len(p.Records)))))
+		return false
+	})
+	const limit = 4000
+	o, book := output(t, c.ListenAddrs(), "request_max_bytes", "4000", "batch_max_bytes", "4000", "compression", "none")
+	data := append(append(chunkOf("a", 40), largeEvent("huge", limit)...), chunkOf("b", 40)...)
+	flush(t, o, data, "app")
+	if r := o.stats.records(); r.acknowledged != 80 || r.dropped[reasonTooLarge] != 1 || r.open != 0 {
+		t.Errorf("%+v", r)
+	}
+	if n := largest.Load(); n > limit || n < limit/3 {
+		t.Errorf("the largest request has %d bytes", n)
+	}
+	if book.count("request_max_bytes") < 2 { // the options, and the record
+		t.Error("nothing says what to look at")
+	}
+	consume(t, c.ListenAddrs()).expect(t, 40, "a", "b")
+}
+
 // The answer to a batch is lost, and then the broker calls it too large: only then it is taken apart. Nothing of it is
 // in the log twice.
 func TestNoSplitWithoutAnAnswer(t *testing.T) {
