@@ -10,6 +10,7 @@
 #   kafka.sh freeze|thaw DIR [NODE]   SIGSTOP, SIGCONT
 #   kafka.sh run DIR NODE      one node in the foreground, in this process
 #   kafka.sh why               nothing, or one line: what is missing here
+#   kafka.sh version           of Kafka
 #
 # NODE counts from 1; without it all of them are meant. A node has a listener
 # without security, whose clients may do everything, and one with SASL (SCRAM),
@@ -232,6 +233,7 @@ signal() {
 
 case "${1:-} $#" in
 "why 1") why ;;
+"version 1") echo "$VERSION" ;;
 "jars 1") jars && echo "$JARS" ;;
 "format "[23]) format "${@:2}" ;;
 "run 3") run "$2" "$3" ;;
@@ -240,5 +242,5 @@ case "${1:-} $#" in
 "kill "[23]) signal KILL "${@:2}" ;;
 "freeze "[23]) signal STOP "${@:2}" ;;
 "thaw "[23]) signal CONT "${@:2}" ;;
-*) fail "unknown arguments '$*'; usage: kafka.sh start|stop|kill|freeze|thaw DIR [NODE], format DIR [COUNT], run DIR NODE, jars, why" ;;
+*) fail "unknown arguments '$*'; usage: kafka.sh start|stop|kill|freeze|thaw DIR [NODE], format DIR [COUNT], run DIR NODE, jars, why, version" ;;
 esac

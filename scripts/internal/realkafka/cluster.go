@@ -42,9 +42,10 @@ type Config struct {
 // Cluster is the nodes. Its methods are safe for concurrent use, those of one Node are not.
 type Cluster struct {
 	Nodes   []*Node
-	Brokers []string // addresses without security: clients there may do everything
 	Secured []string // addresses with SASL: clients there authenticate with SCRAM and may do what ACLs say
 
+	name  string
+	addrs []string
 	admin func() (*kadm.Client, error)
 }
 
@@ -54,9 +55,16 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	if _, err := script(ctx, cfg.Root, cfg.Properties, "format", cfg.Dir, strconv.Itoa(count)); err != nil {
 		return nil, err
 	}
-	c := &Cluster{}
+	version, err := script(ctx, cfg.Root, nil, "version")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{name: "Apache Kafka " + version}
+	if count > 1 {
+		c.name += fmt.Sprintf(", %d nodes", count)
+	}
 	c.admin = sync.OnceValues(func() (*kadm.Client, error) {
-		cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...))
+		cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...))
 		if err != nil {
 			return nil, err
 		}
@@ -72,23 +80,62 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 			return nil, err
 		}
 		c.Nodes = append(c.Nodes, n)
-		c.Brokers = append(c.Brokers, n.Addr)
+		c.addrs = append(c.addrs, n.Addr)
 		c.Secured = append(c.Secured, secured)
 	}
-	// All before any is waited for: one alone of three has no controller.
-	for _, n := range c.Nodes {
-		err = errors.Join(err, n.Start())
-	}
-	for _, n := range c.Nodes {
-		if err == nil {
-			err = n.Ready(ctx)
-		}
-	}
-	if err != nil {
+	if err := c.Start(ctx); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// Name is "Apache Kafka 4.1.1, 3 nodes".
+func (c *Cluster) Name() string { return c.name }
+
+// Addrs are addresses without security, the same over all starts: clients there may do everything.
+func (c *Cluster) Addrs() []string { return c.addrs }
+
+// Start starts the nodes that do not run, with the data that they had, and waits until they serve.
+func (c *Cluster) Start(ctx context.Context) error {
+	// All before any is waited for: one alone of three has no controller.
+	for _, n := range c.Nodes {
+		if err := n.Start(); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.Nodes {
+		if err := n.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop asks the nodes to end, and waits.
+func (c *Cluster) Stop(context.Context) error {
+	return c.each((*Node).Stop)
+}
+
+// Kill ends the nodes with SIGKILL.
+func (c *Cluster) Kill() error {
+	return c.each(func(n *Node) error { n.Kill(); return nil })
+}
+
+// Freeze stops the nodes where they are: connections stay open, and nothing is answered until thaw.
+func (c *Cluster) Freeze() (thaw func() error, err error) {
+	return func() error { return c.each((*Node).Thaw) }, c.each((*Node).Freeze)
+}
+
+// each calls f for all nodes at a time.
+func (c *Cluster) each(f func(*Node) error) error {
+	errs := make([]error, len(c.Nodes))
+	var wg sync.WaitGroup
+	for i, n := range c.Nodes {
+		wg.Go(func() { errs[i] = f(n) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // Admin returns a client that may do everything, which the cluster keeps.
@@ -96,9 +143,7 @@ func (c *Cluster) Admin() (*kadm.Client, error) { return c.admin() }
 
 // Close kills the nodes. The data stays.
 func (c *Cluster) Close() {
-	for _, n := range c.Nodes {
-		n.Kill()
-	}
+	c.Kill()
 	if a, err := c.admin(); err == nil {
 		a.Close()
 	}
