@@ -96,7 +96,7 @@ func knownPlugins(f *File, bad func(int, string, ...any)) {
 		known    []string
 	}{
 		{f.Inputs, []string{"tail", "forward"}},
-		{f.Filters, []string{"enrich", "parser", "multiline"}},
+		{f.Filters, []string{"enrich", "kubernetes", "parser", "multiline"}},
 		{f.Outputs, []string{"kafka_batch", "field_metrics"}},
 	} {
 		for _, s := range l.sections {
