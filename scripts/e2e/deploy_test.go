@@ -128,15 +128,16 @@ func lowered(t *testing.T) string {
 	})
 }
 
-// startSender runs a second Fluent Bit that forwards the JSON files of the rig's log folder until the test ends.
-func startSender(t *testing.T, r *rig, h fluentbit.Host, port string) {
+// startSender runs a second Fluent Bit that forwards the JSON files of the rig's log folder until the test ends. More are
+// lines of its output.
+func startSender(t *testing.T, r *rig, h fluentbit.Host, port string, more ...string) {
 	t.Helper()
 	state := filepath.Join(r.dir, "sender")
 	if err := os.MkdirAll(state, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	conf := filepath.Join(state, "fluent-bit.conf")
-	if err := os.WriteFile(conf, []byte(senderConf), 0o644); err != nil {
+	if err := os.WriteFile(conf, []byte(senderConf+strings.Join(more, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p, err := h.Start(fluentbit.Options{Config: conf, Dir: root, Log: filepath.Join(state, "log"), Env: []string{

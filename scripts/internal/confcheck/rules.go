@@ -95,7 +95,7 @@ func knownPlugins(f *File, bad func(int, string, ...any)) {
 		sections []Section
 		known    []string
 	}{
-		{f.Inputs, []string{"tail", "forward"}},
+		{f.Inputs, []string{"tail", "forward", "http"}},
 		{f.Filters, []string{"enrich", "kubernetes", "parser", "multiline"}},
 		{f.Outputs, []string{"kafka_batch", "field_metrics"}},
 	} {
