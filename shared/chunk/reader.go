@@ -78,7 +78,7 @@ func (r *Reader) Next() Kind {
 		return Record
 	}
 	r.Metadata = b[e.meta:e.body:e.body]
-	if !e.exact || e.nsec != 0 || e.sec < groupEndSec {
+	if !e.marker() {
 		return Record
 	}
 	if e.sec == groupEndSec {
@@ -87,6 +87,35 @@ func (r *Reader) Next() Kind {
 	}
 	r.InGroup, r.GroupMetadata, r.GroupBody = true, r.Metadata, r.Body
 	return GroupStart
+}
+
+// NextOpen is Next for a caller who walks the bodies of records himself, so that they are walked once: of a record Raw is
+// nil, and Body reaches to the end of the chunk. The caller then says by Close how long the body is; or, where it has no
+// end that he can find, he calls Next, which tells what is there.
+//
+//go:noinline
+func (r *Reader) NextOpen() Kind {
+	b := r.chunk[r.next:]
+	var e event
+	// Once there is damage, its budget decides about what is a record.
+	if r.spent > 0 || r.parseHead(b, &e) != None || e.marker() {
+		return r.Next()
+	}
+	r.at = r.next
+	r.Raw, r.Head, r.Body = nil, b[:e.body:e.body], b[e.body:len(b):len(b)]
+	r.Sec, r.Nsec, r.Modern, r.Reason = e.sec, e.nsec, e.modern, None
+	r.Metadata = nil
+	if e.modern {
+		r.Metadata = b[e.meta:e.body:e.body]
+	}
+	return Record
+}
+
+// Close says how long the body is of the record that NextOpen has found.
+func (r *Reader) Close(size int) {
+	r.Body = r.Body[:size:size]
+	r.next = r.at + len(r.Head) + size
+	r.Raw = r.chunk[r.at:r.next:r.next]
 }
 
 func (r *Reader) clear() {
@@ -104,9 +133,27 @@ type event struct {
 	values           uint64 // what it cost to find the size
 }
 
+// marker tells whether it is one of a group.
+func (e *event) marker() bool { return e.modern && e.exact && e.nsec == 0 && e.sec >= groupEndSec }
+
 // parse reads the event at the start of b. On failure the reason is Malformed where the value is not complete or has
 // an inside that cannot be walked; any other reason says what is wrong with a value that may or may not be complete.
 func (r *Reader) parse(b []byte, e *event) Reason {
+	if reason := r.parseHead(b, e); reason != None {
+		return reason
+	}
+	n, values, ok := r.walk(b[e.body:])
+	if !ok {
+		r.spent += e.values
+		return Malformed
+	}
+	e.size = e.body + n
+	e.values += values
+	return None
+}
+
+// parseHead is parse up to the body, which is a map.
+func (r *Reader) parseHead(b []byte, e *event) Reason {
 	off := pairHeader(b)
 	if off == 0 {
 		return NotAnEvent
@@ -142,13 +189,6 @@ func (r *Reader) parse(b []byte, e *event) Reason {
 		r.spent += e.values
 		return NotAMap
 	}
-	n, values, ok := r.walk(b[off:])
-	if !ok {
-		r.spent += e.values
-		return Malformed
-	}
-	e.size = off + n
-	e.values += values
 	return None
 }
 

@@ -21,6 +21,9 @@ type Finder struct {
 	names []wanted
 	// filter has the bit of every wanted name set: most keys of a record are told from those by that alone.
 	filter uint64
+
+	shapes  shapes // of the records that it has written
+	encoder encoder
 }
 
 // way is where a path begins: the number of its name in names, and where the path has a dotted name, of that; else -1.
@@ -57,6 +60,7 @@ func (f *Finder) add(name string) int {
 		}
 	}
 	f.names = append(f.names, wanted{name: name})
+	f.shapes.used = 0 // a key that was nothing special may be wanted now
 	if name == "" {
 		f.filter = 1<<64 - 1 // it has no last byte
 	} else {

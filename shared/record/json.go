@@ -48,13 +48,14 @@ func AppendJSON(dst, v []byte) []byte {
 // that a caller can add its own members to them. If first is false there is a comma before the first member. Nothing is
 // appended for a map without members, for damage, and for anything but a map.
 func AppendJSONFields(dst, body []byte, first bool) []byte {
-	return appendFields(dst, body, first, nil)
+	start := len(dst)
+	var e encoder
+	dst, end := e.fields(dst, body, 0, maxDepth)
+	return fieldsEnd(dst, start, end, first)
 }
 
-func appendFields(dst, body []byte, first bool, top *Finder) []byte {
-	start := len(dst)
-	e := encoder{top: top}
-	dst, end := e.fields(dst, body, 0, maxDepth)
+// fieldsEnd finishes members that begin at dst[start:] and whose map ends at end, or is damaged.
+func fieldsEnd(dst []byte, start, end int, first bool) []byte {
 	if end < 0 {
 		return dst[:start]
 	}
@@ -69,12 +70,13 @@ func isContainer(b []byte) bool {
 	return len(b) > 0 && (typeOf[b[0]] == Map || typeOf[b[0]] == Array)
 }
 
-// encoder is the state of one AppendJSON. It lives on the stack.
+// encoder is the state of one AppendJSON. It lives on the stack, or in a Finder.
 type encoder struct {
 	members [maxListed]member // of all open small maps, the outermost first
 	used    int
 	inKey   bool    // inside the text of a key
 	top     *Finder // of the outermost map, until that is entered
+	finder  *Finder // whose encoder it is, nil for none
 }
 
 // maxListed is how many members the open maps may have together before one of them borrows a largeSet.

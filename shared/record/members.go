@@ -8,11 +8,22 @@ func (f *Finder) Omit(name string, omit bool) { f.names[f.add(name)].omit = omit
 
 // AppendJSONFields is Reset and the function AppendJSONFields in one walk, without the members to omit.
 func (f *Finder) AppendJSONFields(dst, body []byte, first bool) []byte {
+	start := len(dst)
+	dst, size := f.AppendJSONOpen(dst, body)
+	return fieldsEnd(dst, start, size, first)
+}
+
+// AppendJSONOpen is AppendJSONFields for a map that has something behind it, with a comma before the first member: size is
+// that of the map, or negative where it is damaged, and then what is appended is of no use.
+func (f *Finder) AppendJSONOpen(dst, b []byte) (out []byte, size int) {
 	f.forget()
-	if len(f.names) == 0 {
-		return appendFields(dst, body, first, nil)
+	e := &f.encoder
+	e.finder, e.top, e.used, e.inKey = f, nil, 0, false
+	if f.shapes.start() {
+		return e.shaped(dst, b, 0, maxDepth, 0)
 	}
-	return appendFields(dst, body, first, f)
+	e.top = f
+	return e.fields(dst, b, 0, maxDepth)
 }
 
 // AppendFields is Reset, and appends the members as the raw msgpack that they are, duplicate keys included, without

@@ -180,7 +180,21 @@ func (e *encoder) put(s *scratch) {
 
 // encode fills s with the chunk's records, in their order. Group markers are not records; damage costs the event that
 // has it and is counted. Allocates nothing once s has grown. It panics where the chunk's memory has gone.
-func (e *encoder) encode(s *scratch, data []byte, tag string) { e.walk(s, data, tag, e.record) }
+func (e *encoder) encode(s *scratch, data []byte, tag string) {
+	e.begin(s, tag)
+	s.reader.Reset(data)
+	for {
+		var kind chunk.Kind
+		if e.cfg.format == formatJSON { // writing it finds the record's end
+			kind = s.reader.NextOpen()
+		} else {
+			kind = s.reader.Next()
+		}
+		if !e.event(s, kind, e.record) {
+			return
+		}
+	}
+}
 
 // encodeIsolated is encode for a chunk at which encode panicked: a record that panics is left out and noted.
 func (e *encoder) encodeIsolated(s *scratch, data []byte, tag string) {
@@ -191,18 +205,23 @@ func (e *encoder) encodeIsolated(s *scratch, data []byte, tag string) {
 func (e *encoder) walk(s *scratch, data []byte, tag string, record func(*scratch)) {
 	e.begin(s, tag)
 	s.reader.Reset(data)
-	for {
-		switch s.reader.Next() {
-		case chunk.End:
-			return
-		case chunk.Record:
-			record(s)
-		case chunk.Damaged:
-			if s.damaged++; s.damaged == 1 {
-				s.reason = s.reader.Reason
-			}
+	for e.event(s, s.reader.Next(), record) {
+	}
+}
+
+// event acts on what the reader has found; false at the end.
+func (e *encoder) event(s *scratch, kind chunk.Kind, record func(*scratch)) bool {
+	switch kind {
+	case chunk.End:
+		return false
+	case chunk.Record:
+		record(s)
+	case chunk.Damaged:
+		if s.damaged++; s.damaged == 1 {
+			s.reason = s.reader.Reason
 		}
 	}
+	return true
 }
 
 // begin makes s ready for a chunk.
@@ -237,6 +256,13 @@ func (e *encoder) record(s *scratch) {
 	}
 	sec = min(sec, maxSec)
 	n := entry{ms: sec*1000 + int64(nsec/1e6), key: s.key, topic: s.topic, next: -1}
+	n.value.from = len(s.text)
+	text, ok := e.appendValue(s, s.text, sec, nsec)
+	if !ok { // only where the reader does not know the end either
+		e.event(s, s.reader.Next(), e.record)
+		return
+	}
+	n.value.to = len(text)
 	late := false
 	if e.cfg.sendTime {
 		n.ms = s.now
@@ -245,9 +271,6 @@ func (e *encoder) record(s *scratch) {
 		s.counts.outsideWindow++
 		n.ms = s.now
 	}
-	n.value.from = len(s.text)
-	text := e.appendValue(s, s.text, sec, nsec)
-	n.value.to = len(text)
 	if e.keyField >= 0 {
 		if v, ok := s.fields.Value(e.keyField); ok {
 			at := len(text)

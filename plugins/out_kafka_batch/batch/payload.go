@@ -49,22 +49,24 @@ func newMembers(c *payload) members {
 }
 
 // appendValue appends the value of the event that the reader stands on, and has s.fields find what else is read of it.
-func (e *encoder) appendValue(s *scratch, text []byte, sec int64, nsec uint32) []byte {
+// ok is false where the event has turned out to be damaged.
+func (e *encoder) appendValue(s *scratch, text []byte, sec int64, nsec uint32) (out []byte, ok bool) {
 	switch e.cfg.format {
 	case formatMsgpack:
-		return e.appendMsgpack(s, text, sec, nsec)
+		return e.appendMsgpack(s, text, sec, nsec), true
 	case formatRaw:
 		s.fields.Reset(s.reader.Body)
 		if v, ok := s.fields.Value(e.rawField); ok && v.Type() != record.Nil {
-			return v.AppendText(text)
+			return v.AppendText(text), true
 		}
 		s.counts.rawMissing++
 	}
 	return e.appendJSON(s, text, sec, nsec)
 }
 
-// appendJSON appends one JSON object: the time, the tag, the record's fields in their order, metadata.
-func (e *encoder) appendJSON(s *scratch, text []byte, sec int64, nsec uint32) []byte {
+// appendJSON appends one JSON object: the time, the tag, the record's fields in their order, metadata. It closes a record
+// that the reader has opened.
+func (e *encoder) appendJSON(s *scratch, text []byte, sec int64, nsec uint32) (out []byte, ok bool) {
 	start := len(text)
 	if e.cfg.timestamp != timestampOff {
 		text = s.clock.append(append(text, e.members.timestamp...), e.cfg.timestamp, sec, nsec)
@@ -73,7 +75,15 @@ func (e *encoder) appendJSON(s *scratch, text []byte, sec int64, nsec uint32) []
 		text = append(append(text, e.members.tag...), s.tag...)
 	}
 	metadata, group := e.metadata(s)
-	text = s.fields.AppendJSONFields(text, s.reader.Body, false)
+	if s.reader.Raw != nil {
+		text = s.fields.AppendJSONFields(text, s.reader.Body, false)
+	} else {
+		var size int
+		if text, size = s.fields.AppendJSONOpen(text, s.reader.Body); size < 0 {
+			return text, false
+		}
+		s.reader.Close(size)
+	}
 	if metadata != nil {
 		text = record.AppendJSON(append(text, e.members.metadata...), metadata)
 	}
@@ -81,10 +91,10 @@ func (e *encoder) appendJSON(s *scratch, text []byte, sec int64, nsec uint32) []
 		text = s.appendGroup(append(text, e.members.group...), group)
 	}
 	if len(text) == start {
-		return append(text, '{', '}')
+		return append(text, '{', '}'), true
 	}
 	text[start] = '{' // over the first member's comma
-	return append(text, '}')
+	return append(text, '}'), true
 }
 
 // metadata is what include_metadata writes of this event, nil for nothing. A field of the record gives way to a member

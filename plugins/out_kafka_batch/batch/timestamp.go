@@ -20,12 +20,16 @@ var timestampFormats = map[string]timestampFormat{
 	"double": timestampDouble, "iso8601": timestampISO, "iso8601_ns": timestampISONano, "epoch_ms": timestampMillis,
 }
 
-// clock writes timestamps. It remembers the text of the second that it wrote last, since neighbours share it.
+// clock writes timestamps. It remembers the texts of the second that it wrote last, since neighbours share it.
 // Not for concurrent use.
 type clock struct {
 	sec   int64
 	text  [40]byte
 	valid int // length of text
+
+	whole      int64 // a second, and its decimal with a point
+	decimal    [21]byte
+	decimalLen int
 }
 
 // append writes a time as a JSON value. nsec is below 1e9, sec not beyond maxSec.
@@ -35,8 +39,10 @@ type clock struct {
 func (c *clock) append(dst []byte, f timestampFormat, sec int64, nsec uint32) []byte {
 	switch f {
 	case timestampDouble:
-		dst = append(strconv.AppendInt(dst, sec, 10), '.')
-		dst = appendDigits(dst, nsec, 9)
+		if c.decimalLen == 0 || c.whole != sec {
+			c.whole, c.decimalLen = sec, len(append(strconv.AppendInt(c.decimal[:0], sec, 10), '.'))
+		}
+		dst = appendDigits(append(dst, c.decimal[:c.decimalLen]...), nsec, 9)
 		for n := 8; n > 0 && dst[len(dst)-1] == '0'; n-- {
 			dst = dst[:len(dst)-1]
 		}
@@ -64,13 +70,17 @@ func (c *clock) appendISO(dst []byte, f timestampFormat, sec int64, nsec uint32)
 	return append(dst, 'Z')
 }
 
-// appendDigits writes the low width digits of n, with leading zeros.
+// appendDigits writes the low width digits of n, with leading zeros; width is 6 or 9.
 func appendDigits(dst []byte, n uint32, width int) []byte {
 	at := len(dst)
 	dst = append(dst, "000000000"[:width]...)
-	for i := at + width - 1; i >= at; i-- {
-		dst[i] = byte('0' + n%10)
-		n /= 10
+	digits := dst[at:]
+	for len(digits) >= 3 { // a division for every three
+		last := digits[len(digits)-3:]
+		three := n % 1000
+		n /= 1000
+		last[0], last[1], last[2] = byte('0'+three/100), byte('0'+three/10%10), byte('0'+three%10)
+		digits = digits[:len(digits)-3]
 	}
 	return dst
 }
