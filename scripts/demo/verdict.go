@@ -61,7 +61,7 @@ func (d *demo) verdict(ctx context.Context) error {
 }
 
 // interesting are the lines of /metrics that tell a story in a few lines.
-var interesting = regexp.MustCompile(`^(log_records_total|http_request_duration_seconds_(count|bucket)\{method="GET",status="200"(,le="(0\.001|0\.005|0\.025|0\.1|1|\+Inf)")?\})`)
+var interesting = regexp.MustCompile(`^(log_records_total|http_request_duration_seconds_(count|bucket)\{method="GET",service="checkout",status="200"(,le="(0\.001|0\.005|0\.025|0\.1|1|\+Inf)")?\})`)
 
 func (d *demo) showMetrics() error {
 	url := "http://" + d.p.Metrics + "/metrics"
