@@ -128,6 +128,7 @@ require (
 require (
 	flbgo v0.0.0-00010101000000-000000000000
 	github.com/agext/levenshtein v1.2.3
+	github.com/grafana/grafana-foundation-sdk/go v0.0.22
 	github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring v0.95.1
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
