@@ -34,6 +34,7 @@ missing_packages() {
 		;;
 	prometheus)
 		has prometheus && has promtool || list+=(prometheus)
+		has prometheus-alertmanager && has amtool || list+=(prometheus-alertmanager)
 		;;
 	esac
 	echo "${list[*]}"

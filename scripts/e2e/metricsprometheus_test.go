@@ -20,12 +20,13 @@ import (
 	"flbgo/scripts/internal/pipeline"
 )
 
-// need finds a program of the Debian package prometheus, which scripts/test.sh installs where it may.
+// need finds a program of the Debian packages prometheus and prometheus-alertmanager, which scripts/test.sh installs where
+// it may.
 func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		t.Skipf("%s is not installed (Debian package prometheus): not compared with a real Prometheus", program)
+		t.Skipf("%s is not installed (Debian packages prometheus, prometheus-alertmanager): not tried with a real one", program)
 	}
 	return path
 }
