@@ -149,8 +149,19 @@ func CheckAddress(address string) error {
 	return errors.New("must be host:port with a port from 0 (any free one) to 65535, for example 127.0.0.1:2021, [::1]:2021 or :2021, or off for none")
 }
 
-// quoted are the values that YAML errors quote: a part of a key or a password may be among them.
-var quoted = regexp.MustCompile("`[^`]*`")
+// quoted are the values that YAML errors repeat, a part of a password among them: in backquotes, as the name of an alias
+// (a password that begins with *) or as a tag (one that begins with !).
+var quoted = regexp.MustCompile("`.*`|'.*'|!.* into ")
+
+// withoutValues is an error of a web configuration file that repeats nothing of what is in it.
+func withoutValues(text string) string {
+	return quoted.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.HasPrefix(found, "!") {
+			return "(value) into "
+		}
+		return "(value)"
+	})
+}
 
 // CheckWebConfig reads a web configuration file and the certificates it names; "" is right. The error names neither the
 // file nor, of what is in it, any value.
@@ -166,5 +177,5 @@ func CheckWebConfig(file string) error {
 	case errors.As(err, &path) && path.Path == file:
 		return path.Err
 	}
-	return errors.New(quoted.ReplaceAllString(err.Error(), "(value)"))
+	return errors.New(withoutValues(err.Error()))
 }

@@ -593,6 +593,71 @@ func TestWebConfigErrors(t *testing.T) {
 	}
 }
 
+// A password may begin with any character, also with one that means something to YAML, which then speaks of it in a way
+// of its own.
+func TestWebConfigErrorsHaveNoPassword(t *testing.T) {
+	wrong := 0
+	for _, form := range []string{"%\n", "basic_auth_users: %\n", "basic_auth_users:\n  u: %\n", "basic_auth_users:\n  u:%\n", "basic_auth_users:\n  %\n",
+		"tls_server_config:\n  cert: %\n  key: %\n", "http_server_config:\n  http2: %\n"} {
+		for _, first := range []string{"", "*", "&", "!", "!!", "|", ">", "%", "@", "`", "'", `"`, "{", "[", "#", "?", ":", "-", ",", "]", "}", `\`, "`a`", "a: b: ", "<<: *", `"\q`} {
+			err := CheckWebConfig(webConfig(t, strings.ReplaceAll(form, "%", first+"hunter2")))
+			if err == nil {
+				continue
+			}
+			if wrong++; strings.Contains(err.Error(), "unter2") {
+				t.Errorf("%q: %q: %v", form, first, err)
+			}
+		}
+	}
+	if wrong < 50 {
+		t.Errorf("only %d of the files are wrong", wrong)
+	}
+}
+
+// lockedBuffer is written by the server and read by the test.
+type lockedBuffer struct {
+	sync.Mutex
+	strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.Builder.Write(p)
+}
+
+// The toolkit reads its file again for each request: what somebody has spoiled since the start is logged, and not what it
+// says.
+func TestWebConfigSpoiledWhileServing(t *testing.T) {
+	var log lockedBuffer
+	c := metrics(free, "a_total")
+	c.WebConfigFile = webConfig(t, "")
+	c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	l := opened(t, c)
+	if status, _ := get(t, "http://"+l.Addr()+"/metrics"); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	f := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(c.WebConfigFile, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, body := get(t, "http://"+l.Addr()+"/metrics")
+		log.Lock()
+		defer log.Unlock()
+		if status != http.StatusInternalServerError || !strings.Contains(log.String(), "Unable to parse configuration") {
+			t.Errorf("%q: %d, and the log says %q", text, status, log.String())
+		}
+		if strings.Contains(log.String()+body, "hunter2") {
+			t.Errorf("%q: its content is seen:\n%s\n%s", text, log.String(), body)
+		}
+		log.Reset()
+	}
+	f("basic_auth_users: hunter2\n")
+	f("basic_auth_users:\n  u: *hunter2\n")
+	f("basic_auth_users: !hunter2 x\n")
+}
+
 // Instances come and go on several threads; the last one takes the listener with it.
 func TestConcurrentOpenAndClose(t *testing.T) {
 	keep := opened(t, metrics(free, "keep_total"))

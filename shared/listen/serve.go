@@ -119,9 +119,18 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.target().Enabled(ctx, quieter(level))
 }
 
+// Handle implements slog.Handler. The toolkit reads its file again for each request, and what is wrong with it by then
+// repeats parts of it.
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
-	r.Level = quieter(r.Level)
-	return h.with(h.target()).Handle(ctx, r)
+	clean := slog.NewRecord(r.Time, quieter(r.Level), r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "err" {
+			a.Value = slog.StringValue(withoutValues(a.Value.String()))
+		}
+		clean.AddAttrs(a)
+		return true
+	})
+	return h.with(h.target()).Handle(ctx, clean)
 }
 
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

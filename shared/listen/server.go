@@ -119,7 +119,8 @@ func (s *server) start() error {
 	go func() {
 		defer close(s.served)
 		if err := web.Serve(s.listener, s.http, &web.FlagConfig{WebConfigFile: &s.webConfig}, s.logger()); !errors.Is(err, http.ErrServerClosed) {
-			s.logger().Error("no longer listening", "address", s.address, "cause", err)
+			_ = s.listener.Close() // nobody would answer
+			s.logger().Error("no longer listening", "address", s.address, "err", err)
 		}
 	}()
 	return nil
