@@ -177,10 +177,17 @@ func TestSecrets(t *testing.T) {
 		{"brokers": "a", "headers": secret}, // no name=value
 		{"brokers": "a", "headers": "a=b,=" + secret},
 		{"brokers": "a", "pin": secret},
+		{"brokers": "kafka://me:" + secret + "@a:9092"},
+		{"brokers": "a:9092,me:" + secret + "@b:9092"},
+		{"brokers": "a", "user": "https://me:p@ss,word/" + secret + "@host/x"},
+		{"brokers": "a", "tries": "https://" + secret + "@host/x"},
+		{"brokers": "a", "tries": "https://me:" + secret + " and more@host/x"},
 	} {
 		v := table.Parse(s.get)
 		v.Fail("sasl_password", "is not accepted")
 		v.Fail("headers", "are not accepted")
+		v.Fail("brokers", "are not accepted")
+		v.Fail("user", "is not accepted")
 		for _, text := range []string{v.Err().Error(), v.Describe()} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%v: %s", s, text)
@@ -215,6 +222,7 @@ func TestDescribe(t *testing.T) {
 		"brokers=a,b flush_timeout=5s user=me sasl_password=***")
 	f(set{"user": "me and\tyou", "labels": `a="b"`}, `labels="a=\"b\"" user="me and\tyou"`)
 	f(set{"user": "two\nlines"}, `user="two\nlines"`)
+	f(set{"user": "https://me:hunter2@host/x", "labels": "owner=a@b.c,since=10:30"}, "labels=owner=a@b.c,since=10:30 user=***@host/x")
 }
 
 func TestMarkdown(t *testing.T) {

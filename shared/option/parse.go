@@ -3,6 +3,7 @@ package option
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func (o *Option) parse(text string) (any, error) {
 		for _, item := range splitRaw(text) {
 			k, v, ok := cutRaw(item)
 			if k = clean(k); !ok || k == "" {
+				if Redact(text) != text { // the item may be a half of a password
+					return nil, o.allowed("name=value, several separated by commas")
+				}
 				return nil, o.allowed("name=value, several separated by commas; " + o.show(item) + " is not")
 			}
 			pairs = append(pairs, Pair{k, clean(v)})
@@ -77,11 +81,19 @@ func (o *Option) parse(text string) (any, error) {
 // maxShown is how much of a value an error shows: the host cuts long lines, and what is wrong comes after the value.
 const maxShown = 200
 
+// userinfo is what stands before the @ of a URL: user:password@. A password may have any character in it, so that
+// everything up to the last @ is taken for it.
+var userinfo = regexp.MustCompile(`(?s)[^\s=,"]*:.*@`)
+
+// Redact is a value without the user information of addresses in it, for options that are no secret but may be given one.
+func Redact(text string) string { return userinfo.ReplaceAllString(text, "***@") }
+
 // show is a value as an error shows it.
 func (o *Option) show(text string) string {
 	if o.Secret {
 		return "(secret)"
 	}
+	text = Redact(text)
 	if len(text) <= maxShown {
 		return strconv.Quote(text)
 	}

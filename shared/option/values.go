@@ -3,6 +3,7 @@ package option
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -60,20 +61,25 @@ func (t Table) Parse(get Getter) *Values {
 // set and is no secret.
 func (v *Values) Fail(name, format string, args ...any) {
 	o := v.option(name)
-	shown := ""
+	shown, err := "", fmt.Errorf(format, args...)
 	if text := v.set[name]; text != "" && !o.Secret {
 		shown = ": " + o.show(text)
+		if Redact(text) != text { // what is quoted from it may have a part of a password
+			err = errors.New(quoted.ReplaceAllString(err.Error(), `"…"`))
+		}
 	}
 	if alias := v.named[name]; alias != "" {
 		name = alias
 	}
-	v.errs = append(v.errs, fmt.Errorf("option %s%s: %w", name, shown, fmt.Errorf(format, args...)))
+	v.errs = append(v.errs, fmt.Errorf("option %s%s: %w", name, shown, err))
 }
+
+var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"`)
 
 // Err joins all errors, one a line; nil when there is none.
 func (v *Values) Err() error { return errors.Join(v.errs...) }
 
-// Describe returns what was configured, in the order of the table, as "name=value" separated by spaces, secrets as ***.
+// Describe returns what was configured, in the order of the table, as "name=value" separated by spaces, secrets and the user information of URLs as ***.
 func (v *Values) Describe() string {
 	var b strings.Builder
 	for i := range v.table {
@@ -82,7 +88,7 @@ func (v *Values) Describe() string {
 		if !ok {
 			continue
 		}
-		if o.Secret {
+		if text = Redact(text); o.Secret {
 			text = "***"
 		}
 		if b.Len() > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -58,10 +59,15 @@ func readECS(ctx context.Context, s *System) ([]Attribute, State, error) {
 	return task.attributes(), Found, nil
 }
 
-func getJSON(ctx context.Context, client *http.Client, url string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// getJSON asks an address. Its errors do not repeat what in it may be a password, as net/url's would.
+func getJSON(ctx context.Context, client *http.Client, address string, into any) error {
+	u, err := url.Parse(address)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s is no URL, for example http://169.254.170.2/v4/task-id", ecsVariable)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %s cannot be asked", ecsVariable, u.Redacted())
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -69,10 +75,10 @@ func getJSON(ctx context.Context, client *http.Client, url string, into any) err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, resp.Status)
+		return fmt.Errorf("%s answers %s", u.Redacted(), resp.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, ecsMaxBody)).Decode(into); err != nil {
-		return fmt.Errorf("%s: %w", url, err)
+		return fmt.Errorf("%s: %w", u.Redacted(), err)
 	}
 	return nil
 }

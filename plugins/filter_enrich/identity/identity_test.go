@@ -387,6 +387,19 @@ func TestECSHangs(t *testing.T) {
 	}
 }
 
+// Whatever is wrong with the address, no error repeats the password in it.
+func TestECSKeepsPasswords(t *testing.T) {
+	broken := strings.TrimPrefix(endpoint(t, func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }), "http://")
+	mute := strings.TrimPrefix(endpoint(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "{") }), "http://")
+	for _, host := range []string{broken, mute, "127.0.0.1:1", "bad port:x", "[::1", "a b", "%zz/"} {
+		s := system(t, ecsVariable+"=http://me:hunter2@"+host)
+		attrs, state, err := readECS(t.Context(), &s)
+		if attrs != nil || state != Failed || err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, %v, %v", host, attrs, state, err)
+		}
+	}
+}
+
 // The timeout is that of the whole question, both of its requests together.
 func TestECSTimeout(t *testing.T) {
 	done := make(chan struct{})

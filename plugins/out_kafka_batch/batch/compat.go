@@ -104,7 +104,7 @@ func (r *reader) take(f *foreign, key, text string) {
 		r.fail(f, key, "%s", f.text)
 	case accepted:
 		r.own(f, key)
-		r.note("%s %s: %s", key, text, f.text)
+		r.note("%s %s: %s", key, option.Redact(text), f.text)
 	case mapped, bound:
 		ours := text
 		if f.form != nil {
@@ -117,7 +117,7 @@ func (r *reader) take(f *foreign, key, text string) {
 		switch {
 		case ours == "": // what is so anyway
 			r.own(f, key)
-			r.note("%s %s: as %s is by default", key, text, f.target)
+			r.note("%s %s: as %s is by default", key, option.Redact(text), f.target)
 		case f.use == bound:
 			r.bound(f, key, ours)
 		default:

@@ -139,8 +139,9 @@ var foreigns = []foreign{
 	{keys: rd("sasl.mechanism", "sasl.mechanisms"), use: mapped, target: "sasl_mechanism", text: "`GSSAPI` refused", form: unless(nil, map[string]string{"gssapi": noKerberos})},
 	{keys: rd("sasl.username"), use: mapped, target: "sasl_username"},
 	{keys: rd("sasl.password"), use: mapped, target: "sasl_password"},
-	{keys: rd("sasl.kerberos.service.name", "sasl.kerberos.principal", "sasl.kerberos.kinit.cmd", "sasl.kerberos.keytab",
-		"sasl.kerberos.min.time.before.relogin"), use: refused, text: noKerberos},
+	{keys: rd("sasl.kerberos.service.name", "sasl.kerberos.principal", "sasl.kerberos.keytab", "sasl.kerberos.min.time.before.relogin"),
+		use: refused, text: noKerberos},
+	{keys: rd("sasl.kerberos.kinit.cmd"), use: refused, text: noKerberos, secret: true}, // a command may have a password in it
 	{keys: rd("sasl.oauthbearer.extensions"), use: mapped, target: "sasl_oauthbearer_extensions"},
 	{keys: rd("sasl.oauthbearer.method"), use: accepted, values: []string{"default"}, text: "the token comes from sasl_oauthbearer_token_file", others: noOIDC},
 	{keys: rd("enable.sasl.oauthbearer.unsecure.jwt"), use: accepted, values: []string{"false"}, text: "as it is", others: "is for tests"},

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,9 +58,15 @@ func parseConfig(get option.Getter) (c config, described string, err error) {
 }
 
 func (c *config) parseWhere(v *option.Values) {
-	for _, b := range v.List("brokers") {
+	list := v.List("brokers")
+	// One error for the whole list: a password with a comma in it makes two items, which show a half of it each.
+	named := slices.ContainsFunc(list, func(b string) bool { return strings.Contains(b, "@") })
+	if named {
+		v.Fail("brokers", "have user names or passwords, which are for sasl_username and sasl_password_file, for example: brokers kafka-1:9092,kafka-2:9092")
+	}
+	for _, b := range list {
 		address, ok := brokerAddress(b)
-		if !ok {
+		if !ok && !named {
 			v.Fail("brokers", "%q must be host:port, for example: brokers kafka-1:9092,kafka-2:9092", b)
 		}
 		c.brokers = append(c.brokers, address)

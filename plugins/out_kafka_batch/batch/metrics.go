@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -131,6 +132,7 @@ var metrics = []metric{
 	gauge("buffer_bytes", "Bytes of records that wait for Kafka.", func(o *Output) float64 { return float64(o.memory.used.Load()) }),
 	gauge("buffer_max_bytes", "How many may.", func(o *Output) float64 { return float64(o.cfg.bufferMaxBytes) }),
 	gauge("pending_chunks", "Chunks whose records are on their way while Fluent Bit is to bring them again; those that were refused at once are not among them.", func(o *Output) float64 { return float64(o.pending.len()) }),
+	gauge("goroutines", "Goroutines of all instances of the plugin in this process.", func(*Output) float64 { return float64(runtime.NumGoroutine()) }),
 	gauge("reachable", "1 while brokers can be reached, as far as is known, else 0.", func(o *Output) float64 {
 		if o.cluster.isUnreachable() {
 			return 0

@@ -51,7 +51,8 @@ var Options = option.Table{
 		Help: "Members `event_metadata` and, for a record inside a group (OTLP inputs), `event_group` with the group's attributes, where there are any."},
 
 	// Headers.
-	{Name: "headers", Kind: option.Pairs, Example: "env=prod,team=payments",
+	// They may have tokens in them, for whoever reads the messages.
+	{Name: "headers", Kind: option.Pairs, Secret: true, Example: "env=prod,team=payments",
 		Help: "Headers of every message."},
 	{Name: "header_fields", Kind: option.Pairs, Example: "level=$level,pod=$kubernetes['pod_name']",
 		Help: "Headers from fields: name=$path; no header where the field is absent."},
@@ -143,7 +144,7 @@ var Options = option.Table{
 		Help: "File with the password, which is read again for each connection; the line break at its end is none of it."},
 	{Name: "sasl_oauthbearer_token_file", Kind: option.Text, Example: "/run/secrets/kafka-token",
 		Help: "File with the token for OAUTHBEARER, which is read again for each connection."},
-	{Name: "sasl_oauthbearer_extensions", Kind: option.Pairs, Example: "logicalCluster=lkc-1,identityPoolId=pool-1",
+	{Name: "sasl_oauthbearer_extensions", Kind: option.Pairs, Secret: true, Example: "logicalCluster=lkc-1,identityPoolId=pool-1",
 		Help: "SASL extensions that go with the token."},
 
 	// What cannot be delivered.

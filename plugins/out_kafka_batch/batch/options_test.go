@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -65,9 +66,11 @@ func TestConfigErrors(t *testing.T) {
 	f([]string{"option brokers is missing"}, "brokers", "")
 	// Brokers ${A},${B} with neither set: without an address every flush would panic inside kafka-go.
 	f([]string{`option brokers: ",": must name a broker`}, "brokers", ",")
-	for _, bad := range []string{"host:0", "host:70000", "host:", ":9092", "http://host", "user@host", "a:b:c"} {
+	for _, bad := range []string{"host:0", "host:70000", "host:", ":9092", "http://host", "a:b:c"} {
 		f([]string{`option brokers: "` + bad + `": "` + bad + `" must be host:port, for example: brokers kafka-1:9092`}, "brokers", bad)
 	}
+	f([]string{`option brokers: "user@host": have user names or passwords, which are for sasl_username`}, "brokers", "user@host")
+	f([]string{`option brokers: "kafka-1,***@host": have user names or passwords`}, "brokers", "kafka-1,user:hun,ter2@host")
 	for _, bad := range []string{"..", "a/b", "ü", strings.Repeat("x", 250)} {
 		f([]string{"option topics"}, "topics", bad)
 	}
@@ -78,4 +81,25 @@ func TestConfigErrors(t *testing.T) {
 		"option buffer_max_bytes", "option brokers"},
 		"brokers", "a:b:c", "compression", "zip", "batch_max_bytes", "1", "batch_max_records", "0", "request_timeout", "never",
 		"flush_timeout", "1ms", "buffer_max_bytes", "9")
+}
+
+// Whatever option is given an address with a password in it, no error shows the password, nor does the line at start.
+func TestUserinfoIsNotShown(t *testing.T) {
+	var names []string
+	for i := range Options {
+		names = append(names, Options[i].Name)
+	}
+	for i := range foreigns {
+		names = append(names, foreigns[i].keys...)
+	}
+	for _, name := range names {
+		for _, secret := range []string{"q7zx8y", "q7z,x8y", "q7z x8y", "q7z=x8y", "q7z@x8y", `q7z"x8y`, `q7z\x8y`} {
+			set := map[string]string{"brokers": "a:9092", name: "https://me:" + secret + "@host/path"}
+			c, described, err := parseConfig(func(name string) string { return set[name] })
+			said := fmt.Sprint(described, err, c.notes)
+			if strings.Contains(said, "q7z") || strings.Contains(said, "x8y") {
+				t.Errorf("%s: %s", name, said)
+			}
+		}
+	}
 }
