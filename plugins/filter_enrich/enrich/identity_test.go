@@ -325,14 +325,18 @@ func TestListen(t *testing.T) {
 	address := a.listener.Addr()
 	b := start(address)
 	apply(a, chunkOf(true, msgpackOf(t, `{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}`), msgpackOf(t, `{"b3":"x"}`)), "t")
-	resp, err := http.Get("http://" + address + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if err != nil {
-		t.Fatal(err)
+	var page []byte
+	// The source is asked beside the start.
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(string(page), `source="ecs",state="absent"} 1`) && time.Now().Before(deadline); {
+		resp, err := http.Get("http://" + address + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, want := range []string{
 		`enrich_records_total{instance="0"} 2`, `enrich_records_total{instance="1"} 0`, `enrich_enriched_total{instance="0"} 2`,
