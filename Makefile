@@ -33,7 +33,7 @@ export FUZZTIME FUZZ VULNDB
 .NOTPARALLEL:
 
 .PHONY: help preflight preflight-host build filter_enrich out_field_metrics out_kafka_batch
-.PHONY: demo run test test-short test-unit test-contract test-e2e faults fuzz vuln lint bench-peers
+.PHONY: demo demo-full run test test-short test-unit test-contract test-e2e faults fuzz vuln lint bench-peers
 .PHONY: install uninstall doctor clean
 
 help: ## list the targets
@@ -41,7 +41,7 @@ help: ## list the targets
 
 # Once per make, before anything else, and as thorough as any of its goals needs.
 preflight: ## check that the plugins can be built, install what is missing
-	@scripts/preflight.sh $(if $(filter preflight-host demo run test test-e2e faults bench-peers,$(MAKECMDGOALS)),fluent-bit)
+	@scripts/preflight.sh $(if $(filter preflight-host demo demo-full run test test-e2e faults bench-peers,$(MAKECMDGOALS)),fluent-bit)
 
 preflight-host: preflight ## the same, and that a Fluent Bit is there or can be built
 
@@ -59,6 +59,9 @@ out_kafka_batch: preflight ## build bin/out_kafka_batch.so
 
 demo: build ## run the whole pipeline on real input, break it on purpose, give a verdict
 	@scripts/demo.sh
+
+demo-full: build ## the demo with a Prometheus, the rules and alerts of conf/prometheus (DEMO=-run goes on until Ctrl-C)
+	@scripts/demo.sh -prometheus -duration 30s $(DEMO)
 
 run: build ## the same without faults and without an end (Ctrl-C)
 	@scripts/demo.sh -run

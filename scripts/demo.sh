@@ -4,7 +4,12 @@ set -euo pipefail
 CDPATH="" cd -- "$(dirname -- "$0")/.."
 # shellcheck source=scripts/say.sh
 source scripts/say.sh
+# shellcheck source=scripts/packages.sh
+source scripts/packages.sh
 
+case " $* " in
+*" -prometheus "*) need_packages prometheus "a Prometheus beside the pipeline" ;;
+esac
 hosts=$(scripts/fluent-bit.sh)
 export FLUENT_BIT=${hosts%%$'\n'*}
 

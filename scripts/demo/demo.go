@@ -14,6 +14,7 @@ import (
 	"flbgo/scripts/internal/kafkacheck"
 	"flbgo/scripts/internal/loggen"
 	"flbgo/scripts/internal/pipeline"
+	"flbgo/scripts/internal/prometheus"
 )
 
 // brokerPause is how long the broker is away.
@@ -28,11 +29,14 @@ type demo struct {
 	duration time.Duration
 	conf     string
 	keep     bool
+	full     bool // with Prometheus
 
 	start   time.Time
 	p       *pipeline.Pipeline
 	check   *kafkacheck.Checker
 	written *loggen.Generator
+	prom    *prometheus.Server   // nil unless full
+	alerts  *prometheus.Receiver // nil where no Alertmanager is installed
 
 	calm  kafkacheck.Latency // before the first fault
 	shown uint64             // records at the last progress line
@@ -77,6 +81,13 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	d.say("%s with %s, metrics at http://%s/metrics", hosts[0], d.conf, d.p.Metrics)
+
+	if d.full {
+		defer func() { err = errors.Join(err, d.stopPrometheus()) }()
+		if err := d.startPrometheus(ctx, root, dir); err != nil {
+			return err
+		}
+	}
 
 	d.check, err = kafkacheck.New(kafkacheck.Config{
 		Brokers: d.p.Brokers, Topics: []string{d.p.Topic}, OnRecord: d.keepSample,

@@ -27,6 +27,7 @@ func main() {
 	flag.Float64Var(&d.rate, "rate", 3000, "`lines` per second")
 	flag.DurationVar(&d.duration, "duration", 20*time.Second, "how long lines are written")
 	flag.StringVar(&d.conf, "conf", "conf/fluent-bit.conf", "`file` in the project's folder")
+	flag.BoolVar(&d.full, "prometheus", false, "a Prometheus with the rules of conf/prometheus beside it, and an Alertmanager where there is one")
 	flag.BoolVar(&d.keep, "keep", false, "keep the folder with logs, state and Fluent Bit's own log")
 	flag.Parse()
 	if flag.NArg() > 0 {

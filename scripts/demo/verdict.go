@@ -41,7 +41,7 @@ func (d *demo) verdict(ctx context.Context) error {
 		}
 		fmt.Printf("One record in Kafka:\n  %s\n\n", b.Bytes())
 	}
-	metricsErr := errors.Join(d.showMetrics(), d.showDelivery(ctx)) // the account comes all the same
+	metricsErr := errors.Join(d.showMetrics(), d.showDelivery(ctx), d.showRecorded(ctx)) // the account comes all the same
 	fmt.Print(r.String())
 	if d.calm.N > 0 {
 		fmt.Printf("the same before the first fault: p50 %v, p99 %v\n", d.calm.P50.Round(time.Millisecond), d.calm.P99.Round(time.Millisecond))

@@ -26,7 +26,7 @@ const (
 // Config says what to run. All fields are required but Receiver.
 type Config struct {
 	Conf     string    // folder with prometheus.yml and the files that it names; it is copied and not changed
-	Dir      string    // an empty folder for the copy, the data and the logs
+	Dir      string    // a folder for the copy, the data and the logs, empty or not there
 	Targets  []string  // host:port of what is scraped, in place of targets.yml's
 	Receiver *Receiver // where an Alertmanager sends alerts, in place of alertmanager.yml's; nil runs no Alertmanager
 }
@@ -55,6 +55,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 	}()
 	conf := filepath.Join(cfg.Dir, "conf")
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, err
+	}
 	if err := os.CopyFS(conf, os.DirFS(cfg.Conf)); err != nil {
 		return nil, err
 	}
