@@ -116,6 +116,33 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
+// What the product writes is for its own user, whatever the umask of a container is.
+func TestFileModes(t *testing.T) {
+	writing := func(call string) string { return "package x\n\nimport \"os\"\n\nfunc f() { " + call + " }\n" }
+	f := func(name, call string, broken bool) {
+		t.Helper()
+		if got := lines(t, map[string]string{name: writing(call)}); (len(got) > 0) != broken {
+			t.Errorf("%s: %s: %q", name, call, got)
+		}
+	}
+	for _, name := range []string{"plugins/a/logic/x.go", "shared/host/x.go"} {
+		f(name, "os.Create(n)", true)
+		f(name, "os.WriteFile(n, b, 0o644)", true)
+		f(name, "os.WriteFile(n, b, mode)", true)
+		f(name, "os.OpenFile(n, os.O_CREATE, 0666)", true)
+		f(name, "os.MkdirAll(n, 0o755)", true)
+		f(name, "os.Chmod(n, 0o640)", true)
+		f(name, "os.WriteFile(n, b, 0o600)", false)
+		f(name, "os.OpenFile(n, os.O_CREATE, 0600)", false)
+		f(name, "os.Mkdir(n, 0o700)", false)
+		f(name, "os.Open(n)", false)
+		f(name, "os.CreateTemp(d, n)", false)
+	}
+	f("plugins/a/logic/x_test.go", "os.Create(n)", false)
+	f("shared/testkit/x.go", "os.Create(n)", false)
+	f("scripts/x.go", "os.Create(n)", false)
+}
+
 func TestMissingFolder(t *testing.T) {
 	if _, err := check(filepath.Join(t.TempDir(), "nothing")); err == nil {
 		t.Error("a folder that is not there passed")

@@ -50,7 +50,7 @@ func check(root string) ([]finding, error) {
 			}
 			return nil
 		}
-		if !entry.Type().IsRegular() {
+		if !entry.Type().IsRegular() || rel == ".git" { // which is a file in a second work tree
 			return nil
 		}
 		content, err := os.ReadFile(name)
@@ -65,6 +65,7 @@ func check(root string) ([]finding, error) {
 		found = append(found, cSource(rel)...)
 		if strings.HasSuffix(rel, ".go") {
 			found = append(found, goImports(rel, content)...)
+			found = append(found, fileModes(rel, content)...)
 		}
 		return nil
 	})
