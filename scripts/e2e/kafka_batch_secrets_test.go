@@ -24,7 +24,7 @@ import (
 // secret marks what must not be seen anywhere.
 const secret = "kQ7-hush"
 
-// With a secret in every option that may have one, right and wrong ones, at debug level, and against a broker that
+// With a secret in every option that may have one, right and wrong ones, at the noisiest level, and against a broker that
 // refuses them: no output of the process has it, nor has what listen serves.
 func TestKafkaBatchKeepsSecrets(t *testing.T) {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "logs"), kfake.EnableSASL(),
@@ -65,7 +65,7 @@ func TestKafkaBatchKeepsSecrets(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			eachHostAtOnce(t, func(t *testing.T, h fluentbit.Host) {
 				dir, port := t.TempDir(), freePort(t)
-				conf := fmt.Sprintf("[SERVICE]\n    Log_Level debug\n    Flush 0.2\n    Grace 1\n    Plugins_File %s\n[INPUT]\n    Name dummy\n[OUTPUT]\n    Name kafka_batch\n    Match *\n    Workers 1\n"+
+				conf := fmt.Sprintf("[SERVICE]\n    Log_Level trace\n    Flush 0.2\n    Grace 1\n    Plugins_File %s\n[INPUT]\n    Name dummy\n[OUTPUT]\n    Name kafka_batch\n    Match *\n    Workers 1\n"+
 					"    Brokers %s\n    Flush_Timeout 900ms\n    Listen 127.0.0.1:%s\n    %s\n", filepath.Join(root, "conf/plugins.conf"), c.ListenAddrs()[0], port, strings.ReplaceAll(s.options, "\n", "\n    "))
 				path := filepath.Join(dir, "fluent-bit.conf")
 				if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
