@@ -24,6 +24,7 @@ type payload struct {
 	timestamp    timestampFormat
 	timestampKey string
 	tagKey       string   // "" for none
+	idKey        string   // the same, for the record_id
 	exclude      []string // names at the top level
 	metadata     bool
 
@@ -100,10 +101,27 @@ func (c *payload) parseValue(v *option.Values) {
 		c.checkMetadataName(v, "timestamp_key", c.timestampKey)
 	}
 	c.checkMetadataName(v, "tag_key", c.tagKey)
+	c.parseIDKey(v)
 	for _, p := range topLevel(v, "exclude_fields", "kubernetes,file") {
 		name, _ := p.TopLevel()
 		c.exclude = append(c.exclude, name)
 	}
+}
+
+// parseIDKey reads record_id_key, a member of the value that must be no other's.
+func (c *payload) parseIDKey(v *option.Values) {
+	if c.idKey = v.Text("record_id_key"); c.idKey == "" {
+		return
+	}
+	switch {
+	case c.format != formatJSON:
+		v.Fail("record_id_key", "needs format json; the header record_id is there with every format")
+	case strings.EqualFold(v.Text("record_id"), "off"):
+		v.Fail("record_id_key", "needs a record_id, which is off")
+	case c.idKey == c.tagKey, c.idKey == c.timestampKey && v.Bool("add_timestamp"):
+		v.Fail("record_id_key", "must not be tag_key or timestamp_key as well: one would hide the other, for example: record_id_key record_id")
+	}
+	c.checkMetadataName(v, "record_id_key", c.idKey)
 }
 
 // topLevel reads an option that is a list of fields at the top level.

@@ -63,6 +63,7 @@ type scratch struct {
 
 	walk                        record.Fields
 	name, headerKey, headerName []byte // short-lived
+	idText                      []byte // the record's id, where the value has it too
 }
 
 // counts are what the encoder notices about records that it encodes all the same, in one chunk.
@@ -150,6 +151,9 @@ func newEncoder(cfg *config) *encoder {
 		}
 		if cfg.tagKey != "" {
 			s.fields.Omit(cfg.tagKey, true)
+		}
+		if cfg.idKey != "" {
+			s.fields.Omit(cfg.idKey, true)
 		}
 		return s
 	}

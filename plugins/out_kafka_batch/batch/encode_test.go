@@ -166,6 +166,8 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 	f("all, outside the window", rich, append(all, "record_time_window", "1h")...)
 	f("all, msgpack", rich, append(all, "format", "msgpack")...)
 	f("all, raw", rich, append(all, "format", "raw", "raw_log_key", "$k")...)
+	f("id in the value", rich, "record_id_key", "record_id")
+	f("field's id in the value", rich, "record_id_key", "record_id", "record_id", "$n")
 	f("all, id from a field", rich, append(all, "record_id", "$n")...)
 	var topics []byte
 	for i := range 500 {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"flbgo/shared/record"
 )
 
@@ -59,7 +61,7 @@ type fieldHeader struct {
 func (e *encoder) appendHeaders(s *scratch, text []byte, sec int64, nsec uint32, late bool) (out []byte, block span) {
 	p := &e.headers
 	at := len(text)
-	if p.only && !late {
+	if p.only && !late && e.members.id == nil {
 		text = append(text, recordIDHeader...)
 		text = e.appendID(s, text, sec, nsec)
 		return text, span{at, len(text)}
@@ -102,6 +104,9 @@ func (e *encoder) appendHeaders(s *scratch, text []byte, sec int64, nsec uint32,
 // appendIDHeader appends record_id from the field that was named, or of our own where the record does not have it.
 func (e *encoder) appendIDHeader(s *scratch, text []byte, sec int64, nsec uint32) []byte {
 	text = append(text, recordIDKey...)
+	if e.members.id != nil { // the value has it
+		return append(binary.AppendVarint(text, int64(len(s.idText))), s.idText...)
+	}
 	if e.headers.id >= 0 {
 		if v, ok := s.fields.Value(e.headers.id); ok {
 			if s.name = v.AppendText(s.name[:0]); 0 < len(s.name) && len(s.name) <= maxIDText {
@@ -111,6 +116,21 @@ func (e *encoder) appendIDHeader(s *scratch, text []byte, sec int64, nsec uint32
 		s.counts.idMissing++
 	}
 	return e.appendID(s, append(text, 2*idTextLen), sec, nsec)
+}
+
+// appendIDMember appends the same as a string of JSON, and keeps it for the header: an id of our own counts equal records.
+func (e *encoder) appendIDMember(s *scratch, text []byte, sec int64, nsec uint32) []byte {
+	if e.headers.id >= 0 {
+		if v, ok := s.fields.Value(e.headers.id); ok {
+			if s.idText = v.AppendText(s.idText[:0]); 0 < len(s.idText) && len(s.idText) <= maxIDText {
+				s.name = msgp.AppendStringFromBytes(s.name[:0], s.idText)
+				return record.AppendJSON(text, s.name)
+			}
+		}
+		s.counts.idMissing++
+	}
+	s.idText = e.appendID(s, s.idText[:0], sec, nsec)
+	return append(append(append(text, '"'), s.idText...), '"')
 }
 
 func (e *encoder) appendID(s *scratch, text []byte, sec int64, nsec uint32) []byte {

@@ -62,6 +62,8 @@ var Options = option.Table{
 		Help: "Header `traceparent` from the fields trace_id, span_id and trace_flags, where the ids are valid."},
 	{Name: "record_id", Kind: option.Text, Default: "auto", Example: "$event_id",
 		Help: "Header `record_id`, the same whenever the same record is sent again: `auto`, a field, or `off`."},
+	{Name: "record_id_key", Kind: option.Text, Example: "record_id",
+		Help: "Field of the value that has the record_id too, with format json: for consumers that see no headers, such as Fluent Bit's own kafka input."},
 	{Name: "path_field", Kind: option.Text, Default: "file",
 		Help: "Field with the path of the file that a record was read from (tail's Path_Key), for record_id."},
 	{Name: "offset_field", Kind: option.Text, Default: "offset",

@@ -35,6 +35,7 @@ type members struct {
 	tag       []byte
 	metadata  []byte
 	group     []byte
+	id        []byte // nil where the value has none
 }
 
 func newMembers(c *payload) members {
@@ -45,7 +46,11 @@ func newMembers(c *payload) members {
 		}
 		return append(record.AppendJSON([]byte{','}, b), ':')
 	}
-	return members{timestamp: key(c.timestampKey), tag: key(c.tagKey), metadata: key(metadataKey), group: key(groupKey)}
+	m := members{timestamp: key(c.timestampKey), tag: key(c.tagKey), metadata: key(metadataKey), group: key(groupKey)}
+	if c.idKey != "" {
+		m.id = key(c.idKey)
+	}
+	return m
 }
 
 // appendValue appends the value of the event that the reader stands on, and has s.fields find what else is read of it.
@@ -89,6 +94,9 @@ func (e *encoder) appendJSON(s *scratch, text []byte, sec int64, nsec uint32) (o
 	}
 	if group != nil {
 		text = s.appendGroup(append(text, e.members.group...), group)
+	}
+	if e.members.id != nil {
+		text = e.appendIDMember(s, append(text, e.members.id...), sec, nsec)
 	}
 	if len(text) == start {
 		return append(text, '{', '}'), true

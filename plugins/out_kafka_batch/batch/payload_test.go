@@ -3,6 +3,7 @@ package batch
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -198,4 +199,28 @@ func TestMessageKey(t *testing.T) {
 	f(pairs(), "edge-7", "message_key", "edge-7", "message_key_field", "user")
 	f(pairs("a", pairs("b", []byte{0x93, 1, 2, 3})), "2", "message_key_field", "$a['b'][1]")
 	f(pairs("user", "ann"), "ann", "message_key_field", "user", "exclude_fields", "user")
+}
+
+// record_id_key has in the value what the header has, whatever the record itself has under that name.
+func TestRecordIDMember(t *testing.T) {
+	f := func(name string, body []byte, want string, options ...string) {
+		t.Run(name, func(t *testing.T) {
+			got := encodeRecord(t, modern(body, nil), "app", append([]string{"record_id_key", "record_id", "add_timestamp", "off"}, options...)...)
+			id := strings.TrimPrefix(readHeaders(t, got.headers)[0], "record_id=")
+			quoted, err := json.Marshal(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want = strings.ReplaceAll(want, "ID", string(quoted)); string(got.value) != want {
+				t.Errorf("%s\nwant %s", got.value, want)
+			}
+		})
+	}
+	f("auto", pairs("a", 1), `{"a":1,"record_id":ID}`)
+	f("in place of the record's", pairs("record_id", "old", "a", 1), `{"a":1,"record_id":ID}`)
+	f("of nothing", pairs(), `{"record_id":ID}`)
+	f("a field's", pairs("event", "x\"\\\n"), `{"event":"x\"\\\n","record_id":ID}`, "record_id", "$event")
+	f("a number's", pairs("event", 7), `{"event":7,"record_id":ID}`, "record_id", "$event")
+	f("a field that is not there", pairs("a", 1), `{"a":1,"record_id":ID}`, "record_id", "$event")
+	f("behind metadata", pairs("a", 1), `{"tag":"app","a":1,"record_id":ID}`, "tag_key", "tag", "include_metadata", "on")
 }
