@@ -38,6 +38,9 @@ type Config struct {
 	RotateEvery uint64
 	// RotateInterval does the same after this time; 0 means never.
 	RotateInterval time.Duration
+	// Reopen opens a file again before the next batch when its name leads
+	// elsewhere: somebody renamed or deleted it, as logrotate does.
+	Reopen bool
 
 	// MaxGinLatency bounds how long a gin handler sleeps to have a latency
 	// worth measuring; 0 means it answers at once. The sleep holds up the

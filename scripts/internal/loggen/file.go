@@ -1,7 +1,9 @@
 package loggen
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,4 +49,24 @@ func (l *logFile) rotate() error {
 	}
 	l.next++
 	return l.create(os.O_EXCL)
+}
+
+// moved tells whether the name leads to another file than the one that is open, or to none.
+func (l *logFile) moved() (bool, error) {
+	here, err := l.f.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Stat(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return !os.SameFile(here, there), err
+}
+
+func (l *logFile) reopen() error {
+	if err := l.f.Close(); err != nil {
+		return err
+	}
+	return l.create(0)
 }

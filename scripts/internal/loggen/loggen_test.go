@@ -126,6 +126,35 @@ func TestRotationByTime(t *testing.T) {
 	}
 }
 
+// Somebody else renames the file, or deletes it: what is written from the next
+// batch on is in a new one.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pipe.log")
+	var moved, gone uint64 // last events of the renamed and of the deleted file
+	cfg := Config{Dir: dir, Streams: []string{"pipe"}, Rate: 2000, Count: 300, Reopen: true, OnBatch: func(b Batch) {
+		switch {
+		case moved == 0 && b.Last >= 100:
+			moved = b.Last
+			if err := os.Rename(path, path+".1"); err != nil {
+				t.Error(err)
+			}
+		case gone == 0 && b.Last >= 200:
+			gone = b.Last
+			if err := os.Remove(path); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	if s := generate(t, cfg).Stats()[0]; s.Written != 300 || s.Rotations != 2 {
+		t.Errorf("%+v, want 300 lines and 2 new files", s)
+	}
+	evs := events(t, dir, "pipe")
+	if uint64(len(evs)) != moved+300-gone || seqOf(evs[moved-1]) != moved || seqOf(evs[moved]) != gone+1 {
+		t.Errorf("%d events; the first file ends at %d, the second was deleted with %d", len(evs), moved, gone)
+	}
+}
+
 // At the moment an event is announced, in the ledger and by the callback, its
 // bytes are in the file: no logger, no library and no buffer holds it.
 func TestAnnouncedEventsAreInTheFile(t *testing.T) {

@@ -109,6 +109,11 @@ func (s *stream) batch(n uint64) (uint64, error) {
 		s.inFile, s.rotated = 0, time.Now()
 		s.rotations.Add(1)
 	}
+	if s.cfg.Reopen {
+		if err := s.reopen(); err != nil {
+			return 0, err
+		}
+	}
 	if s.cfg.RotateEvery > 0 {
 		n = min(n, s.cfg.RotateEvery-s.inFile)
 	}
@@ -148,6 +153,17 @@ func (s *stream) batch(n uint64) (uint64, error) {
 		}
 	}
 	return whole, err
+}
+
+// reopen goes on in the file that has the name now.
+func (s *stream) reopen() error {
+	moved, err := s.file.moved()
+	if err != nil || !moved {
+		return err
+	}
+	s.inFile, s.rotated = 0, time.Now()
+	s.rotations.Add(1)
+	return s.file.reopen()
 }
 
 // due says whether the file is to be rotated before the next event.
