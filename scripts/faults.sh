@@ -5,7 +5,12 @@ set -euo pipefail
 CDPATH="" cd -- "$(dirname -- "$0")/.."
 # shellcheck source=scripts/say.sh
 source scripts/say.sh
+# shellcheck source=scripts/packages.sh
+source scripts/packages.sh
 
+need_cache
+# Faults that need what cannot be installed are skipped, and say so.
+if ((EUID == 0)) && has apt-get; then (need_packages faults "rotating log files") || true; fi
 hosts=$(scripts/fluent-bit.sh)
 FLUENT_BIT=$(paste -sd: <<<"$hosts")
 export FLUENT_BIT

@@ -35,6 +35,12 @@ type Need struct {
 func suite() []Fault {
 	return slices.Concat(
 		killFaults,
+		rotateFaults,
+		poisonFaults,
+		damageFaults,
+		clockFaults,
+		diskFaults,
+		gatewayFaults,
 	)
 }
 

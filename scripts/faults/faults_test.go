@@ -24,6 +24,7 @@ func TestAccount(t *testing.T) {
 		output  string
 		report  kafkacheck.Report
 		refused uint64
+		because map[string]uint64
 		broken  []string
 		lost    uint64
 		problem string // "" for none
@@ -34,6 +35,9 @@ func TestAccount(t *testing.T) {
 		"lost by the host":               {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Lost: found(2)}, lost: 2},
 		"host, and a limit":              {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Lost: found(3)}, refused: 1, lost: 2},
 		"host, counted what is there":    {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Lost: found(1)}, refused: 2, problem: "2 lines were counted as refused"},
+		"host, and each has a reason":    {class: HostBound("disk"), report: kafkacheck.Report{Written: 9, Lost: found(3)}, because: map[string]uint64{"full": 2, "taken": 1}, lost: 3},
+		"host, and one has none":         {class: HostBound("disk"), report: kafkacheck.Report{Written: 9, Lost: found(3)}, because: map[string]uint64{"full": 2}, lost: 3, problem: "3 lines are missing, and 2 of them are explained: zap seq 7"},
+		"host, and no reason was needed": {class: HostBound("disk"), report: kafkacheck.Report{Written: 9}, because: map[string]uint64{"full": 0}},
 		"refused, all counted":           {class: RefusedByLimit("size"), report: kafkacheck.Report{Written: 9, Lost: found(3)}, refused: 3},
 		"refused, one not counted":       {class: RefusedByLimit("size"), report: kafkacheck.Report{Written: 9, Lost: found(3)}, refused: 2, lost: 1, problem: "3 lines are missing and 2 were counted"},
 		"refused, one that is there":     {class: RefusedByLimit("size"), report: kafkacheck.Report{Written: 9, Lost: found(1)}, refused: 2, problem: "1 lines are missing and 2 were counted"},
@@ -47,7 +51,7 @@ func TestAccount(t *testing.T) {
 		"the built-in output":            {class: NoneLost, output: builtIn, report: kafkacheck.Report{Written: 9, Lost: found(4), Copies: found(1), WithoutID: found(5)}, lost: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := &Outcome{Class: c.class, Output: c.output, Scrapes: 3, Broken: c.broken}
+			o := &Outcome{Class: c.class, Output: c.output, Scrapes: 3, Broken: c.broken, Attributed: c.because}
 			if o.Output == "" {
 				o.Output = ours
 			}

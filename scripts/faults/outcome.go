@@ -36,6 +36,8 @@ type Outcome struct {
 	Unfiltered uint64 `json:"unfiltered"` // records as they were between two filters when a host before 2.2 was killed
 	// Refused are lines that are in no topic and not lost, by the counter that says so.
 	Refused map[string]uint64 `json:"refused,omitempty"`
+	// Attributed are lines that are lost, by why.
+	Attributed map[string]uint64 `json:"attributed,omitempty"`
 
 	Recovery []float64 `json:"recovery_seconds"` // after each mending, until all that was written before it had arrived
 	Scrapes  int       `json:"scrapes"`
@@ -53,8 +55,13 @@ func (o *Outcome) fail(format string, args ...any) {
 }
 
 // refused is how many lines counters say were refused.
-func (o *Outcome) refused() (n uint64) {
-	for _, v := range o.Refused {
+func (o *Outcome) refused() uint64 { return total(o.Refused) }
+
+// attributed is how many lost lines have a reason.
+func (o *Outcome) attributed() uint64 { return total(o.Attributed) }
+
+func total(by map[string]uint64) (n uint64) {
+	for _, v := range by {
 		n += v
 	}
 	return n
@@ -80,6 +87,8 @@ func (o *Outcome) account(rep kafkacheck.Report) {
 		o.fail("%d lines are lost, and none may be: %s", missing, examples)
 	case o.Class.Loss == refusedByLimit && missing != refused:
 		o.fail("%d lines are missing and %d were counted as refused (%s): %s", missing, refused, o.refusals(), examples)
+	case o.Class.Loss == hostBound && o.Attributed != nil && o.attributed()+refused != missing:
+		o.fail("%d lines are missing, and %d of them are explained: %s", missing, o.attributed()+refused, examples)
 	case o.Class.Loss == hostBound && refused > missing:
 		o.fail("%d lines were counted as refused (%s) and %d are missing", refused, o.refusals(), missing)
 	}

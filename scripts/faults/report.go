@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,6 +120,9 @@ func (r *report) markdown() string {
 		}
 		if len(o.Refused) > 0 {
 			notes = append(notes, "refused: "+o.refusals())
+		}
+		for _, why := range slices.Sorted(maps.Keys(o.Attributed)) {
+			notes = append(notes, fmt.Sprintf("lost: %d, %s", o.Attributed[why], why))
 		}
 		if o.Unfiltered > 0 {
 			notes = append(notes, fmt.Sprintf("%d records besides, as they were between two filters when the host was killed; their lines were read again", o.Unfiltered))

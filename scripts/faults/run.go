@@ -68,6 +68,8 @@ type Run struct {
 	samples  samples
 	mu       sync.Mutex // guards what follows, and Outcome.Recovery
 	mendings []time.Time
+	damaged  map[event]bool // see Damaged
+	cleanups []func() error
 }
 
 // Begin starts broker, Fluent Bit and what watches them.
@@ -85,8 +87,12 @@ func (r *Run) Begin(ctx context.Context, s Setup) (err error) {
 	if r.Output == builtIn {
 		ready = "kafka" // it says nothing when it has started; its name in any line will do
 	}
+	env := slices.Clone(s.Env)
+	if s.Extra != nil {
+		env = append(env, s.Extra(r)...)
+	}
 	r.Pipeline, err = pipeline.New(ctx, pipeline.Config{
-		Root: r.Root, Dir: r.Dir, Host: r.Host, Conf: conf, Env: s.Env, Topics: s.Topics, Cluster: s.Cluster, Ready: ready,
+		Root: r.Root, Dir: r.Dir, Host: r.Host, Conf: conf, Env: env, Topics: s.Topics, Cluster: s.Cluster, Ready: ready,
 	})
 	if err != nil {
 		return err
@@ -173,6 +179,7 @@ func (r *Run) checks() kafkacheck.Config {
 		Brokers: r.Brokers, Topics: []string{r.Topic},
 		Constant:     map[string]string{"service.name": "checkout", "service.version": "1.4.2"},
 		HalfFiltered: r.killed && !r.Host.FiltersFirst(),
+		Uncompared:   func(stream string, seq uint64) bool { return r.isDamaged(event{stream, seq}) },
 	}
 }
 
@@ -198,6 +205,18 @@ func (r *Run) Refused(counter string, n uint64) {
 	}
 	r.out.Refused[counter] += n
 }
+
+// Attribute says that n lines are lost for a reason that is the host's own, and that the run has seen to be it. Where a run
+// attributes, every line that is lost has to be attributed.
+func (r *Run) Attribute(why string, n uint64) {
+	if r.out.Attributed == nil {
+		r.out.Attributed = map[string]uint64{}
+	}
+	r.out.Attributed[why] += n
+}
+
+// Cleanup calls f when the run has ended, however it does, and pipeline and host with it; the last one first.
+func (r *Run) Cleanup(f func() error) { r.cleanups = append(r.cleanups, f) }
 
 // Write starts loggen with a full ledger; the run waits for its end. Rate is set where cfg has none. Two of them write
 // other sequence numbers.
@@ -272,7 +291,7 @@ func (r *Run) drain(ctx context.Context) error {
 	last, since := uint64(0), time.Now()
 	for deadline := time.Now().Add(drainLimit); time.Now().Before(deadline); {
 		p := r.live.Progress()
-		if p.Missing <= r.out.refused() {
+		if p.Missing <= r.out.refused()+r.out.attributed() {
 			break
 		}
 		if p.Records != last {
@@ -358,10 +377,14 @@ func (r *Run) close() error {
 	if r.live != nil {
 		r.live.Close()
 	}
-	if r.Pipeline == nil {
-		return r.readErr
+	err := r.readErr
+	if r.Pipeline != nil {
+		err = errors.Join(err, r.Pipeline.Close())
 	}
-	return errors.Join(r.readErr, r.Pipeline.Close())
+	for _, f := range slices.Backward(r.cleanups) {
+		err = errors.Join(err, f())
+	}
+	return err
 }
 
 // tail is the end of what Fluent Bit said.
