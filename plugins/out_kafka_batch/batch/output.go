@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flbgo/shared/listen"
@@ -25,8 +26,8 @@ const (
 	engineTimeout = time.Second
 	// closeTimeout is how long Close waits for what is in flight, below Fluent Bit's Grace of 5 s.
 	closeTimeout = 3 * time.Second
-	// silentTimeout bounds a flush while no broker has answered anything for longer than flush_timeout: a stop waits for
-	// all flushes that the host has begun, one after the other.
+	// silentTimeout bounds a flush while no broker has answered anything for longer than flush_timeout, and only one at a
+	// time waits at all: a stop waits for all flushes that the host has begun, one after the other for each of its workers.
 	silentTimeout = 250 * time.Millisecond
 )
 
@@ -50,6 +51,7 @@ type Output struct {
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup // goroutines of partitions and of dead letters
 	closing chan struct{}  // closed when Close begins
+	probes  atomic.Bool    // a flush waits for brokers that are silent
 
 	mu     sync.RWMutex // held for reading while records are appended
 	closed bool
@@ -109,7 +111,12 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 		limit = min(limit, engineTimeout)
 	}
 	if o.silent() {
-		limit = min(limit, silentTimeout)
+		if o.probes.CompareAndSwap(false, true) {
+			defer o.probes.Store(false)
+			limit = min(limit, silentTimeout)
+		} else {
+			limit = 0
+		}
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, limit)
 	defer cancel()
