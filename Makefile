@@ -81,7 +81,7 @@ test-e2e: build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs se
 	@scripts/stage.sh "end-to-end tests" scripts/test.sh e2e
 
 faults: build ## break the pipeline in every way we know, account for every line (FAULTS='-short -only sigkill')
-	@scripts/faults.sh $(FAULTS)
+	@scripts/stage.sh "faults" scripts/faults.sh $(FAULTS)
 
 fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each (FUZZ=LZ4 chooses by name)
 	@scripts/stage.sh "fuzzing" scripts/fuzz.sh

@@ -35,6 +35,9 @@ type Need struct {
 func suite() []Fault {
 	return slices.Concat(
 		killFaults,
+		stopFaults,
+		brokerFaults,
+		networkFaults,
 		rotateFaults,
 		poisonFaults,
 		damageFaults,
@@ -51,6 +54,8 @@ type Class struct {
 	// Copies says that lines may be twice in Kafka, with equal record_ids. Where it is false the idempotent producer
 	// promises that none is.
 	Copies bool `json:"copies"`
+	// Torn says that the host may damage records: what is left of them is counted, and is no failure.
+	Torn bool `json:"torn,omitempty"`
 }
 
 // What Class.Loss may be.
@@ -71,6 +76,9 @@ func RefusedByLimit(why string) Class { return Class{Loss: refusedByLimit, Why: 
 
 // WithCopies is the same, and lines may arrive again with the same record_id.
 func (c Class) WithCopies() Class { c.Copies = true; return c }
+
+// WithTorn is the same, and the host may damage records.
+func (c Class) WithTorn() Class { c.Torn = true; return c }
 
 // Always is a class that no host changes.
 func Always(c Class) func(fluentbit.Host) Class {

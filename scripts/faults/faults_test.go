@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +47,8 @@ func TestAccount(t *testing.T) {
 		"a copy with another id":         {class: NoneLost.WithCopies(), report: kafkacheck.Report{Written: 9, Copies: found(1), CopiesOtherID: found(1)}, problem: "another record_id"},
 		"never written":                  {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Unknown: found(1)}, problem: "were not written"},
 		"another field":                  {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Diffs: map[string]kafkacheck.Finding{"level": found(1)}}, problem: "differ from their line in level"},
+		"damaged by the host":            {class: HostBound("unmapped").WithTorn(), report: kafkacheck.Report{Written: 9, Unidentified: found(1), Diffs: map[string]kafkacheck.Finding{"message": found(1)}}},
+		"damaged, and it may not":        {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Unidentified: found(1)}, problem: "no stream or sequence number"},
 		"a scrape that does not add up":  {class: NoneLost, report: kafkacheck.Report{Written: 9}, broken: []string{"1 of 9"}, problem: "unaccounted for: 1 of 9"},
 		"nothing written":                {class: NoneLost, problem: "nothing was tested"},
 		"the built-in output":            {class: NoneLost, output: builtIn, report: kafkacheck.Report{Written: 9, Lost: found(4), Copies: found(1), WithoutID: found(5)}, lost: 4},
@@ -170,5 +173,25 @@ func TestErrorFailsRun(t *testing.T) {
 	f.Needs = []Need{{Name: "real Kafka", Missing: func(context.Context, fluentbit.Host) string { return "no Java" }}}
 	if out := b.one(t.Context(), fluentbit.Host{}, one{f, ours}); out.Skipped != "real Kafka: no Java" || out.Failed() {
 		t.Errorf("%+v", out)
+	}
+}
+
+// What grows with every reload is found, and what a runtime needs once is not.
+func TestLeaks(t *testing.T) {
+	before := usage{rss: 100e6, threads: 30, files: 150, listens: 3}
+	for want, after := range map[string]usage{
+		"":                            {rss: 120e6, threads: 34, files: 160, listens: 3},
+		"4 listeners, before 3":       {rss: 100e6, threads: 30, files: 150, listens: 4},
+		"75 threads, before 30":       {rss: 100e6, threads: 75, files: 150, listens: 3},
+		"195 descriptors, before 150": {rss: 100e6, threads: 30, files: 195, listens: 3},
+		"190 MB, before 100":          {rss: 190e6, threads: 30, files: 150, listens: 3},
+	} {
+		if got := before.leaks(after); got != want {
+			t.Errorf("%v: %q, want %q", after, got, want)
+		}
+	}
+	u, err := usageOf(os.Getpid())
+	if err != nil || u.rss == 0 || u.threads == 0 || u.files == 0 {
+		t.Errorf("%v of this process: %v", u, err)
 	}
 }

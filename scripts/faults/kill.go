@@ -21,30 +21,28 @@ var killFaults = []Fault{{
 		if r.Short {
 			kills = 6
 		}
-		writing, stop := context.WithCancel(ctx)
-		defer stop()
-		if err := r.Write(writing, loggen.Config{Seed: 1, RotateEvery: 2000}); err != nil {
-			return err
-		}
-		for range kills {
-			// From before it has read its first line to well into its work.
-			if err := sleep(ctx, 50*time.Millisecond+time.Duration(r.Rand.Int64N(int64(2500*time.Millisecond)))); err != nil {
-				return err
-			}
-			r.KillHost()
-			if err := sleep(ctx, time.Duration(r.Rand.Int64N(int64(500*time.Millisecond)))); err != nil {
-				return err
-			}
-			if err := r.StartHost(); err != nil {
-				return err
-			}
-			r.Mended()
-		}
 		r.Note("%d kills", kills)
-		if err := sleep(ctx, time.Second); err != nil {
-			return err
-		}
-		stop()
-		return nil
+		return r.UnderLoad(ctx, loggen.Config{Seed: 1, RotateEvery: 2000}, func(ctx context.Context) error {
+			for range kills {
+				// From before it has read its first line to well into its work.
+				if err := sleep(ctx, r.between(50*time.Millisecond, 2500*time.Millisecond)); err != nil {
+					return err
+				}
+				r.KillHost()
+				if err := sleep(ctx, r.between(0, 500*time.Millisecond)); err != nil {
+					return err
+				}
+				if err := r.StartHost(); err != nil {
+					return err
+				}
+				r.Mended()
+			}
+			return nil
+		})
 	},
 }}
+
+// between is a random time.
+func (r *Run) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Rand.Int64N(int64(most-least)))
+}

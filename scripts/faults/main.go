@@ -140,6 +140,7 @@ func (b *suiteRun) run(ctx context.Context) (failed int, err error) {
 		if err != nil {
 			return failed, err
 		}
+		rep.untestable = h.Untestable()
 		reports = append(reports, rep)
 		if err := b.host(ctx, h, rep); err != nil {
 			return failed, err

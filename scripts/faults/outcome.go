@@ -31,9 +31,10 @@ type Outcome struct {
 	Written    uint64 `json:"written"`
 	InKafka    uint64 `json:"in_kafka"`
 	Lost       uint64 `json:"lost"`
-	Duplicated uint64 `json:"duplicated"` // records beyond the first of their line
-	SameID     uint64 `json:"same_id"`    // of these, with the record_id of the first
-	Unfiltered uint64 `json:"unfiltered"` // records as they were between two filters when a host before 2.2 was killed
+	Duplicated uint64 `json:"duplicated"`     // records beyond the first of their line
+	SameID     uint64 `json:"same_id"`        // of these, with the record_id of the first
+	Unfiltered uint64 `json:"unfiltered"`     // records as they were between two filters when a host before 2.2 was killed
+	Torn       uint64 `json:"torn,omitempty"` // records that the host damaged, where the class says that it may
 	// Refused are lines that are in no topic and not lost, by the counter that says so.
 	Refused map[string]uint64 `json:"refused,omitempty"`
 	// Attributed are lines that are lost, by why.
@@ -96,6 +97,13 @@ func (o *Outcome) account(rep kafkacheck.Report) {
 		o.fail("%d lines are there again, and the idempotent producer promises that none is: %s", o.Duplicated, strings.Join(rep.Copies.Examples, "; "))
 	}
 	rep.Lost = kafkacheck.Finding{}
+	if o.Class.Torn {
+		o.Torn = rep.Unidentified.N
+		for _, d := range rep.Diffs {
+			o.Torn += d.N
+		}
+		rep.Unidentified, rep.Diffs = kafkacheck.Finding{}, nil
+	}
 	if err := rep.Err(); err != nil {
 		o.fail("%v", err)
 	}

@@ -18,6 +18,8 @@ import (
 type report struct {
 	path    string // without extension
 	version string
+	// untestable is what this host cannot show.
+	untestable []string
 
 	mu   sync.Mutex
 	all  []*Outcome // of the file, and of this call
@@ -112,6 +114,10 @@ func (r *report) markdown() string {
 		fmt.Fprintf(&b, "| %d | %s: %s%s | %s | %s | %s | %d | %d | %d | %s | %s | %s | %s |\n", o.Group, o.Fault, o.Title, form(o), class, o.Output,
 			o.Broker, o.Written, o.Lost, o.refused(), twice(o), o.recovery(), scrapes(o), verdict(o))
 	}
+	if t := beside(r.all); t != "" {
+		fmt.Fprintf(&b, "\n## Beside Fluent Bit's own %s output\n\nThe same pipeline with this section in place of ours:\n\n```\n%s```\n\n%s", builtIn,
+			strings.ReplaceAll(builtInConf, "$$", "$"), t)
+	}
 	b.WriteString("\n## Notes\n\n")
 	for _, o := range r.all {
 		notes := slices.Clone(o.Notes)
@@ -126,6 +132,9 @@ func (r *report) markdown() string {
 		}
 		if o.Unfiltered > 0 {
 			notes = append(notes, fmt.Sprintf("%d records besides, as they were between two filters when the host was killed; their lines were read again", o.Unfiltered))
+		}
+		if o.Torn > 0 {
+			notes = append(notes, fmt.Sprintf("%d records are in Kafka as the host damaged them", o.Torn))
 		}
 		for _, p := range o.Problems {
 			notes = append(notes, "FAILED: "+p)
@@ -228,8 +237,11 @@ func (r *report) summary() string {
 			}
 		}
 	}
-	return fmt.Sprintf("faults: Fluent Bit %s: %d runs, %d failed, %d skipped; lines lost by %s: %d\n%s", r.version, ran, failed, skipped, ours, lost,
-		strings.TrimRight(b.String(), "\n"))
+	for _, what := range r.untestable {
+		fmt.Fprintf(&b, "  could not test: %s\n", what)
+	}
+	return strings.TrimRight(fmt.Sprintf("faults: Fluent Bit %s: %d runs, %d failed, %d skipped; lines lost by %s: %d\n%s",
+		r.version, ran, failed, skipped, ours, lost, b.String()), "\n")
 }
 
 // failed is how many runs of this call did.

@@ -39,6 +39,7 @@ type Setup struct {
 	Topics  []devkafka.Topic    // as of pipeline.Config
 	Cluster pipeline.Cluster    // nil is devkafka
 	NoHost  bool                // the fault starts Fluent Bit itself, with StartHost
+	Args    []string            // of Fluent Bit, behind the configuration file
 	Extra   func(*Run) []string // more environment, where it takes what Begin has chosen
 }
 
@@ -66,6 +67,8 @@ type Run struct {
 	ledger   string
 	began    time.Time
 	samples  samples
+	reset    int        // connections
+	thaw     func()     // of devkafka, where it was frozen
 	mu       sync.Mutex // guards what follows, and Outcome.Recovery
 	mendings []time.Time
 	damaged  map[event]bool // see Damaged
@@ -92,7 +95,7 @@ func (r *Run) Begin(ctx context.Context, s Setup) (err error) {
 		env = append(env, s.Extra(r)...)
 	}
 	r.Pipeline, err = pipeline.New(ctx, pipeline.Config{
-		Root: r.Root, Dir: r.Dir, Host: r.Host, Conf: conf, Env: env, Topics: s.Topics, Cluster: s.Cluster, Ready: ready,
+		Root: r.Root, Dir: r.Dir, Host: r.Host, Conf: conf, Env: env, Args: s.Args, Topics: s.Topics, Cluster: s.Cluster, Ready: ready,
 	})
 	if err != nil {
 		return err
@@ -244,6 +247,50 @@ func (r *Run) Written() error {
 	return errors.Join(errs...)
 }
 
+// UnderLoad writes lines until f has returned, and a little longer.
+func (r *Run) UnderLoad(ctx context.Context, cfg loggen.Config, f func(context.Context) error) error {
+	const calm = 1500 * time.Millisecond // before and after
+	writing, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := r.Write(writing, cfg); err != nil {
+		return err
+	}
+	if err := sleep(ctx, calm); err != nil {
+		return err
+	}
+	if err := f(ctx); err != nil {
+		return err
+	}
+	if err := sleep(ctx, calm); err != nil {
+		return err
+	}
+	stop()
+	return r.Written()
+}
+
+// StartBroker, KillBroker and FreezeBroker are those of the Setup's cluster, or of devkafka.
+func (r *Run) StartBroker(ctx context.Context) error {
+	if c := r.setup.Cluster; c != nil {
+		return c.Start(ctx)
+	}
+	return r.Pipeline.StartBroker(ctx)
+}
+
+func (r *Run) KillBroker() error {
+	if c := r.setup.Cluster; c != nil {
+		return c.Kill()
+	}
+	return r.Pipeline.KillBroker()
+}
+
+func (r *Run) FreezeBroker() (thaw func() error, err error) {
+	if c := r.setup.Cluster; c != nil {
+		return c.Freeze()
+	}
+	r.thaw = r.Faults.Freeze()
+	return func() error { r.thaw(); return nil }, nil
+}
+
 // KillHost kills Fluent Bit with SIGKILL.
 func (r *Run) KillHost() {
 	r.killed = true
@@ -303,7 +350,13 @@ func (r *Run) drain(ctx context.Context) error {
 		if h := r.Pipeline.Host(); h != nil {
 			select {
 			case <-h.Done():
-				return fmt.Errorf("Fluent Bit ended by itself: %v", h.Err())
+				if r.Output == ours {
+					return fmt.Errorf("Fluent Bit ended by itself: %v", h.Err())
+				}
+				r.Note("Fluent Bit ended by itself (%v) and was started again", h.Err())
+				if err := r.StartHost(); err != nil {
+					return err
+				}
 			default:
 			}
 		}
@@ -369,6 +422,9 @@ func (r *Run) settle(ctx context.Context) {
 func (r *Run) close() error {
 	if r.account != nil {
 		r.account.Stop()
+	}
+	if r.thaw != nil {
+		r.thaw()
 	}
 	if r.stop != nil {
 		r.stop()

@@ -86,6 +86,10 @@ func (h Host) Metadata() bool { return h.AtLeast(2, 1) }
 // inputs while the engine's thread reads: what tail has just read is refused, and its offset saved all the same.
 func (h Host) StopsUnderLoad() bool { return h.AtLeast(2, 0) }
 
+// KeepsUnmapped tells whether the host appends to a chunk that is not mapped without damage. Before 1.9.9 it zeroes up to
+// a page of it, which happens when several inputs go over storage.max_chunks_up together.
+func (h Host) KeepsUnmapped() bool { return h.AtLeast(1, 10) || h.AtLeast(1, 9) && h.patch >= 9 }
+
 // FiltersFirst tells whether the host filters what it reads before it writes it to a chunk. Before 2.2 it writes, filters
 // and writes again: after a SIGKILL a record may be on disk as it was between two filters, and its line is read again.
 func (h Host) FiltersFirst() bool { return h.AtLeast(2, 2) }
@@ -122,6 +126,7 @@ func (h Host) Untestable() []string {
 	}{
 		{"YAML configuration and enrich as a processor", h.YAML()},
 		{"hot reload", h.HotReload()},
+		{"more chunks than storage.max_chunks_up of several inputs (the host damages some)", h.KeepsUnmapped()},
 		{"a stop while lines come in (the host drops what it reads at that moment)", h.StopsUnderLoad()},
 		{"event metadata", h.Metadata()},
 	} {
