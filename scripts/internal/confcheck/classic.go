@@ -90,8 +90,9 @@ func (f *File) section(name string, line int) (*Section, error) {
 	return &(*list)[len(*list)-1], nil
 }
 
-// severalParsers is the one setting that may be given more than once: the parser filter tries them in turn.
-const severalParsers = "parser"
+// several are the settings that may be given more than once: the parser filter tries its parsers in turn, record_modifier
+// takes a field away with each.
+var several = map[string]bool{"parser": true, "remove_key": true}
 
 // set adds a setting; the plugin's name is kept apart.
 func (s *Section) set(line int, key, value string) {

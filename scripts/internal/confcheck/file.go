@@ -126,7 +126,7 @@ func (f *File) check() error {
 		}
 		seen := map[string]bool{}
 		for _, p := range s.Props {
-			if seen[p.Key] && p.Key != severalParsers {
+			if seen[p.Key] && !several[p.Key] {
 				return fmt.Errorf("line %d: %s is set twice", p.Line, p.Key)
 			}
 			seen[p.Key] = true

@@ -45,7 +45,7 @@ func Check(f *File) []Finding {
 // Rules are all rules, in the order of conf/README.md.
 var Rules = []Rule{
 	{"known plugins", "what a plugin loses must be known before it is shipped", knownPlugins},
-	{"retry without end", "the default of 1 drops a chunk at its second failure", outputs("kafka_batch", "retry_limit", "no_limits")},
+	{"retry without end", "the default of 1 drops a chunk at its second failure", retryForever},
 	{"dead letters", "a record that the brokers refuse for its own fault is dropped", deadLetters},
 	{"kafka metrics", "what becomes of records on their way to Kafka cannot be seen; an address that two plugins want stops the start", kafkaMetrics},
 	{"workers", "without workers a flush stops every input; fewer than chunks per second × time of an answer fall behind", outputs("kafka_batch", "workers", "8")},
@@ -90,14 +90,21 @@ func outputs(name, key, value string) func(*File, func(int, string, ...any)) {
 	}
 }
 
+// retryForever is for whatever keeps records.
+func retryForever(f *File, bad func(int, string, ...any)) {
+	for _, name := range []string{"kafka_batch", "es", "loki"} {
+		outputs(name, "retry_limit", "no_limits")(f, bad)
+	}
+}
+
 func knownPlugins(f *File, bad func(int, string, ...any)) {
 	for _, l := range []struct {
 		sections []Section
 		known    []string
 	}{
-		{f.Inputs, []string{"tail", "forward", "http"}},
-		{f.Filters, []string{"enrich", "kubernetes", "parser", "multiline"}},
-		{f.Outputs, []string{"kafka_batch", "field_metrics"}},
+		{f.Inputs, []string{"tail", "forward", "http", "kafka"}},
+		{f.Filters, []string{"enrich", "kubernetes", "parser", "multiline", "nest", "record_modifier", "modify"}},
+		{f.Outputs, []string{"kafka_batch", "field_metrics", "es", "loki"}},
 	} {
 		for _, s := range l.sections {
 			if !slices.Contains(l.known, s.Name) {

@@ -105,7 +105,7 @@ func (s *Section) fill(f *File, node *yaml.Node) error {
 }
 
 func (s *Section) add(f *File, key string, value *yaml.Node) error {
-	if value.Kind == yaml.SequenceNode && (key == severalParsers || f.users != nil) {
+	if value.Kind == yaml.SequenceNode && (several[key] || f.users != nil) {
 		for _, v := range value.Content {
 			s.set(v.Line, key, v.Value)
 		}
