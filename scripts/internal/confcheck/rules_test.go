@@ -327,7 +327,7 @@ func TestSeveralParsers(t *testing.T) {
 		var got []string
 		for _, s := range file.Filters {
 			for _, p := range s.Props {
-				if p.Key == severalParsers {
+				if several[p.Key] {
 					got = append(got, p.Value)
 				}
 			}
