@@ -23,14 +23,6 @@ import (
 	"flbgo/scripts/internal/loggen"
 )
 
-// idInValue is conf/sidecar with what conf/downstream asks of the sender.
-func idInValue(t *testing.T) string {
-	return variant(t, "conf/sidecar/fluent-bit.conf", [][2]string{
-		{`(?m)^(\s*)Topics\b`, "${1}Record_Id_Key record_id\n$0"},
-		{`(?m)^(\s*(?:Parsers|Plugins)_File\s+)\S*/`, "${1}" + filepath.Join(root, "conf") + "/"},
-	})
-}
-
 // readsKafka tells whether a host was built with the kafka input.
 func readsKafka(h fluentbit.Host) bool {
 	out, err := exec.Command(h.Path, "--help").Output()
@@ -103,7 +95,7 @@ func TestDownstreamOpenSearch(t *testing.T) {
 				t.Fatal(err)
 			}
 			store.do(t, http.MethodPut, "/_index_template/logs", template)
-			r := newRig(t, h, idInValue(t), "SERVICE_NAME=checkout", "SERVICE_VERSION=1.4.2", "HTTP_PORT="+freePort(t))
+			r := newRig(t, h, "conf/compose/fluent-bit.conf", "SERVICE_NAME=checkout", "SERVICE_VERSION=1.4.2", "HTTP_PORT="+freePort(t))
 			const n = 1000
 			r.writeTwice(n)
 			r.startDownstream("conf/downstream/fluent-bit.conf", store.url, "first")
@@ -204,7 +196,7 @@ func TestDownstreamLoki(t *testing.T) {
 				w.WriteHeader(http.StatusNoContent)
 			}))
 			defer recorder.Close()
-			r := newRig(t, h, idInValue(t), "SERVICE_NAME=checkout", "SERVICE_VERSION=1.4.2", "HTTP_PORT="+freePort(t))
+			r := newRig(t, h, "conf/compose/fluent-bit.conf", "SERVICE_NAME=checkout", "SERVICE_VERSION=1.4.2", "HTTP_PORT="+freePort(t))
 			const n = 1000
 			r.writeTwice(n)
 			r.startDownstream("conf/downstream/loki.conf", recorder.URL, "loki")
