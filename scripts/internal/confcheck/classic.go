@@ -91,8 +91,8 @@ func (f *File) section(name string, line int) (*Section, error) {
 }
 
 // several are the settings that may be given more than once: the parser filter tries its parsers in turn, record_modifier
-// takes a field away with each.
-var several = map[string]bool{"parser": true, "remove_key": true}
+// takes a field away with each, modify has several conditions.
+var several = map[string]bool{"parser": true, "remove_key": true, "condition": true}
 
 // set adds a setting; the plugin's name is kept apart.
 func (s *Section) set(line int, key, value string) {

@@ -103,7 +103,7 @@ func knownPlugins(f *File, bad func(int, string, ...any)) {
 		known    []string
 	}{
 		{f.Inputs, []string{"tail", "forward", "http", "kafka"}},
-		{f.Filters, []string{"enrich", "kubernetes", "parser", "multiline", "nest", "record_modifier", "modify"}},
+		{f.Filters, []string{"enrich", "kubernetes", "parser", "multiline", "nest", "record_modifier", "modify", "grep", "lua"}},
 		{f.Outputs, []string{"kafka_batch", "field_metrics", "es", "loki"}},
 	} {
 		for _, s := range l.sections {
