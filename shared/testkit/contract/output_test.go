@@ -132,3 +132,18 @@ func TestPanicsAreLoggedOnce(t *testing.T) {
 		t.Errorf("%d lines about panics, want 4: %q", n, h.log("panic in flush"))
 	}
 }
+
+// A host whose time is taken flushes as any other, on one stack for each thread.
+func TestMeasure(t *testing.T) {
+	t.Parallel()
+	h := startHost(t, v2_2)
+	h.do("measure")
+	h.open("faulty")
+	h.output("o", "faulty", "workers=2")
+	h.chunk("c", small)
+	for range 2 {
+		if done := h.wait(h.flush("o", "ok", "c", "times=100")); done.number("ok") != 100 || done.number("stack") != 0 {
+			t.Errorf("%v", done.fields)
+		}
+	}
+}

@@ -88,6 +88,9 @@ void worker_stop(struct flb_worker *w); /* after it has done what waits */
 void worker_give(struct flb_worker *w, struct job *j);
 void workers_level(int level);
 
+/* protocol.c: set by the command "measure", for hosts whose time is taken. */
+extern int measuring;
+
 /* stack.c: calls f on a coroutine's stack as the old hosts have them, and returns how much of it was used. */
 size_t on_coroutine(void (*f)(void *), void *arg);
 
