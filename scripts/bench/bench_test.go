@@ -2,13 +2,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
+	"encoding/xml"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestStat(t *testing.T) {
@@ -53,42 +53,6 @@ func TestPeers(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("peers/ has %v, the rows name %v", got, want)
-	}
-}
-
-func TestData(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "data.log")
-	d, err := writeData(path, 2000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil || int64(len(b)) != d.bytes {
-		t.Fatalf("%d bytes, not %d; %v", len(b), d.bytes, err)
-	}
-	if got := d.lineBytes(); got < 314 || got > 322 {
-		t.Errorf("%.1f bytes a line", got)
-	}
-	seq := 0
-	for line := range bytes.Lines(b) {
-		var rec map[string]any
-		if err := json.Unmarshal(line, &rec); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		if len(rec) != 11 {
-			t.Fatalf("%d members: %s", len(rec), line)
-		}
-		if n, ok := lineNumber(line); !ok || n != seq {
-			t.Fatalf("line %d says %d, %v: %s", seq, n, ok, line)
-		}
-		seq++
-	}
-	// What a line says depends on its number alone.
-	var g, h generator
-	now := time.Now()
-	h.append(nil, 1, now)
-	if a, b := g.append(nil, 7, now), h.append(nil, 7, now); !bytes.Equal(a, b) {
-		t.Errorf("%s\n%s", a, b)
 	}
 }
 
@@ -208,6 +172,56 @@ func TestFlags(t *testing.T) {
 		}
 	}
 	f(`"kafka" is none of kafka_batch`, "-rows", "kafka")
-	f("lines from 1000", "-lines", "10")
+	f("lines from 5000", "-lines", "10")
 	f("unexpected argument", "x")
+}
+
+// A family's rows stand together, read lines of one size and share their sides.
+func TestFamilies(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range families(rows) {
+		if seen[f[0].family] || f[0].family == "" {
+			t.Errorf("family %q is in two places", f[0].family)
+		}
+		seen[f[0].family] = true
+		for _, r := range f {
+			if r.size != f[0].size {
+				t.Errorf("%s reads other lines than %s", r.name, f[0].name)
+			}
+		}
+	}
+	f := func(skipped map[string]string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, s := range turn(families(rows)[0], skipped) {
+			got = append(got, s.name())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v, not %v", got, want)
+		}
+	}
+	f(nil, "null", "kafka_batch", "kafka", "kafka_worker", "kafka_batch_ids")
+	f(map[string]string{"kafka_batch": "x", "kafka_batch_worker": "x", "kafka_batch_ids": "x"}, "null", "kafka_batch", "kafka_batch_ids")
+}
+
+// The chart is XML, and has the rows that have a peer.
+func TestChart(t *testing.T) {
+	rep := &report{version: "5.1.1"}
+	for i, skipped := range []string{"", "no peer"} {
+		rep.rows = append(rep.rows, Result{Name: rows[i].name, Skipped: skipped, Machine: "a <b> & c",
+			OursSide: Side{Name: "kafka_batch"}, BuiltinSide: Side{Name: "kafka"},
+			Measures: []Measure{{Ours: Stat{Median: 0.5}, Builtin: Stat{Median: 2}, Ratio: Stat{Median: 0.25}}}})
+	}
+	svg := rep.chart()
+	for d := xml.NewDecoder(strings.NewReader(svg)); ; {
+		if _, err := d.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Count(svg, rows[0].chart) != 1 || strings.Contains(svg, rows[1].chart) ||
+		!strings.Contains(svg, `width="75.0"`) || !strings.Contains(svg, "× 0.250") {
+		t.Error(svg)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"flbgo/scripts/internal/benchdata"
 	"flbgo/scripts/internal/fluentbit"
 )
 
@@ -30,13 +31,13 @@ type Run struct {
 func (r Run) rate() float64 { return float64(r.Records) / r.Seconds }
 
 // bulk lets a host read the data set as fast as it can.
-func (b *bench) bulk(ctx context.Context, h fluentbit.Host, s *side) (Run, error) {
-	v, err := b.start(ctx, h, s, b.data.path)
+func (b *bench) bulk(ctx context.Context, h fluentbit.Host, s *side, d benchdata.File) (Run, error) {
+	v, err := b.start(ctx, h, s, d.Path)
 	if err != nil {
 		return Run{}, err
 	}
 	defer v.close()
-	took, n, err := v.through(ctx, b.data)
+	took, n, err := v.through(ctx, d)
 	if err != nil {
 		return Run{}, err
 	}
@@ -54,8 +55,8 @@ func (b *bench) bulk(ctx context.Context, h fluentbit.Host, s *side) (Run, error
 
 // through waits until everything is through: read to the end, and counted in Kafka and at /metrics where the side
 // delivers there. It returns the time since the first byte was read, and the records counted.
-func (v *session) through(ctx context.Context, d dataSet) (time.Duration, int64, error) {
-	n := int64(d.lines)
+func (v *session) through(ctx context.Context, d benchdata.File) (time.Duration, int64, error) {
+	n := int64(d.Lines)
 	begin := time.Now()
 	var first time.Time // when the first byte was read
 	// 100 µs a record is three times what the slowest takes.
@@ -73,7 +74,7 @@ func (v *session) through(ctx context.Context, d dataSet) (time.Duration, int64,
 			time.Sleep(2 * time.Millisecond)
 		case first.IsZero():
 			first = now
-		case pos < d.bytes:
+		case pos < d.Bytes:
 			time.Sleep(10 * time.Millisecond)
 		default:
 			arrived, err := v.arrived(ctx, n)
@@ -91,7 +92,7 @@ func (v *session) through(ctx context.Context, d dataSet) (time.Duration, int64,
 		if now.Sub(begin) > limit {
 			arrived, _ := v.arrived(ctx, n)
 			return 0, 0, fmt.Errorf("after %v %d of %d bytes were read and %d of %d records through; the end of the log:\n%s",
-				limit, pos, d.bytes, arrived, n, v.proc.Tail(10))
+				limit, pos, d.Bytes, arrived, n, v.proc.Tail(10))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flbgo/scripts/internal/benchdata"
 	"flbgo/scripts/internal/fluentbit"
 )
 
@@ -104,7 +105,7 @@ func newConsumer(lines int) *consumer {
 
 // write appends all lines at the rate. A line's time is taken before the write(2) that it goes with.
 func (c *consumer) write(ctx context.Context, file *os.File, rate int) error {
-	var g generator
+	var g benchdata.Generator
 	var buf []byte
 	tick := time.NewTicker(writeEvery)
 	defer tick.Stop()
@@ -119,7 +120,7 @@ func (c *consumer) write(ctx context.Context, file *os.File, rate int) error {
 		now := time.Now()
 		buf = buf[:0]
 		for seq := done; seq < due; seq++ {
-			buf = g.append(buf, seq, now)
+			buf = g.Append(buf, seq, now)
 			c.sent[seq].Store(int64(now.Sub(c.base)))
 		}
 		if _, err := file.Write(buf); err != nil {

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"flbgo/scripts/internal/benchdata"
 	"flbgo/scripts/internal/fluentbit"
 	"flbgo/scripts/internal/pipeline"
 )
@@ -33,12 +34,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var names string
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.IntVar(&b.lines, "lines", 1_000_000, "`lines` of the file that every run reads")
+	fs.IntVar(&b.lines, "lines", 1_000_000, "`lines` of the file that every run reads; half as many small ones and a fifth as many large ones")
 	fs.IntVar(&b.rounds, "rounds", 5, "`times` that everything runs, by turns; results are medians")
 	fs.StringVar(&names, "rows", "", "comma-separated `names` of the rows to run; empty = all ("+strings.Join(rowNames(), ", ")+")")
 	fs.IntVar(&b.check, "check", 1000, "`lines` of the run that compares what ours and the built-in make of them; 0 = no such run")
 	fs.IntVar(&b.rate, "rate", 20_000, "`lines` per second of the latency runs")
-	fs.DurationVar(&b.latency, "latency", 20*time.Second, "`length` of a latency run; 0 = none")
+	fs.DurationVar(&b.latency, "latency", 10*time.Second, "`length` of a latency run; 0 = none")
 	fs.IntVar(&b.latencyRounds, "latency-rounds", 3, "`times` that each latency run is done, at most -rounds")
 	fs.StringVar(&b.out, "out", filepath.Join("testdata", "bench"), "`folder` of the results; rows that are not run stay as they are there")
 	fs.BoolVar(&b.keep, "keep", false, "keep the folder with the data and the logs of all runs")
@@ -64,8 +65,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 	case fs.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q; see -help", fs.Arg(0))
-	case b.lines < 1000 || b.rounds < 1 || b.rate < 100 || b.check < 0 || b.latency < 0:
-		err = errors.New("lines from 1000, rounds from 1, rate from 100; check and latency from 0")
+	case b.lines < 5000 || b.rounds < 1 || b.rate < 100 || b.check < 0 || b.latency < 0:
+		err = errors.New("lines from 5000, rounds from 1, rate from 100; check and latency from 0")
 	}
 	if err != nil {
 		return fail(2, err)
@@ -91,23 +92,24 @@ type bench struct {
 
 	root, dir string // the project; a folder of this call
 	self      string // this program
-	data      dataSet
+	data      map[benchdata.Size]benchdata.File
 }
 
-// choose takes the rows that were asked for.
+// choose takes the rows that were asked for, in the order of the table.
 func (b *bench) choose(names string) error {
 	b.rows = rows
 	if names == "" {
 		return nil
 	}
-	b.rows = nil
+	wanted := map[string]bool{}
 	for name := range strings.SplitSeq(names, ",") {
-		i := slices.IndexFunc(rows, func(r row) bool { return r.name == strings.TrimSpace(name) })
-		if i < 0 {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(rowNames(), name) {
 			return fmt.Errorf("rows: %q is none of %s", name, strings.Join(rowNames(), ", "))
 		}
-		b.rows = append(b.rows, rows[i])
+		wanted[name] = true
 	}
+	b.rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !wanted[r.name] })
 	return nil
 }
 
@@ -133,100 +135,22 @@ func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
 	} else {
 		defer os.RemoveAll(b.dir)
 	}
-	if b.data, err = writeData(filepath.Join(b.dir, "data.log"), b.lines); err != nil {
-		return err
+	b.data = map[benchdata.Size]benchdata.File{}
+	for _, z := range sizes {
+		if !slices.ContainsFunc(b.rows, func(r row) bool { return r.size == z.size }) {
+			continue
+		}
+		d, err := benchdata.Write(filepath.Join(b.dir, "lines-"+string(z.size)+".log"), z.size, b.lines/z.part)
+		if err != nil {
+			return err
+		}
+		b.data[z.size] = d
+		b.say("%d lines, %.0f bytes each", d.Lines, d.LineBytes())
 	}
-	b.say("%d lines, %.0f bytes each", b.data.lines, b.data.lineBytes())
 	for _, h := range hosts {
 		if err := b.host(ctx, h, stdout); err != nil {
 			return fmt.Errorf("%s: %w", h, err)
 		}
 	}
 	return nil
-}
-
-// host measures all rows with one Fluent Bit and saves after each.
-func (b *bench) host(ctx context.Context, h fluentbit.Host, stdout io.Writer) error {
-	b.say("%s", h)
-	has, err := capabilities(ctx, h)
-	if err != nil {
-		return err
-	}
-	rep, err := loadReport(b.out, h.Version)
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, r := range b.rows {
-		res, err := b.row(ctx, h, has, r)
-		if err != nil {
-			return fmt.Errorf("row %s: %w", r.name, err)
-		}
-		rep.put(res)
-		if err := rep.save(); err != nil {
-			return err
-		}
-		names = append(names, r.name)
-	}
-	_, err = io.WriteString(stdout, rep.text(names))
-	return err
-}
-
-// row measures one row.
-func (b *bench) row(ctx context.Context, h fluentbit.Host, has map[string]bool, r row) (Result, error) {
-	res := b.newResult(h, r)
-	sides := []*side{&r.ours}
-	lacks := slices.DeleteFunc(slices.Clone(r.builtin.needs), func(need string) bool { return has[need] })
-	if len(lacks) > 0 {
-		res.Skipped = fmt.Sprintf("%s has no %s", h, strings.Join(lacks, ", no "))
-	}
-	if res.Skipped == "" {
-		sides = append(sides, &r.builtin)
-	} else {
-		b.say("  %s: peer %s skipped: %s", r.name, r.builtin.name(), res.Skipped)
-	}
-	if b.check > 0 && res.Skipped == "" && r.same {
-		same, err := b.same(ctx, h, r)
-		if err != nil {
-			return res, fmt.Errorf("comparing results: %w", err)
-		}
-		res.Same = same
-		b.say("  %s: %s", r.name, same)
-	}
-	for round := range b.rounds {
-		turn := append([]*side{&null}, sides...)
-		// Whatever drifts, drifts for and against each.
-		if round%2 == 1 {
-			slices.Reverse(turn)
-		}
-		for _, s := range turn {
-			m, err := b.bulk(ctx, h, s)
-			if err != nil {
-				return res, fmt.Errorf("%s: %w", s.conf, err)
-			}
-			runs := map[*side]*[]Run{&null: &res.Null, &r.ours: &res.Ours, &r.builtin: &res.Builtin}[s]
-			*runs = append(*runs, m)
-			b.say("  %s: round %d of %d, %-20s %6.2f s CPU, %7.0f records/s, %4.0f MB", r.name, round+1, b.rounds, s.name(),
-				m.CPU, m.rate(), float64(m.RSS)/1e6)
-		}
-		if r.latency && b.latency > 0 && round < b.latencyRounds {
-			for _, s := range turn {
-				if s == &null {
-					continue
-				}
-				m, err := b.fixedRate(ctx, h, s)
-				if err != nil {
-					return res, fmt.Errorf("%s at %d lines/s: %w", s.conf, b.rate, err)
-				}
-				if s == &r.ours {
-					res.OursLatency = append(res.OursLatency, m)
-				} else {
-					res.BuiltinLatency = append(res.BuiltinLatency, m)
-				}
-				b.say("  %s: round %d of %d, %-20s p50 %.3f s, p99 %.3f s at %d lines/s", r.name, round+1, b.rounds, s.name(), m.P50, m.P99, b.rate)
-			}
-		}
-	}
-	res.measure(r)
-	return res, nil
 }

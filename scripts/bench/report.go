@@ -45,7 +45,7 @@ func (r *report) put(res Result) {
 	slices.SortStableFunc(r.rows, func(a, b Result) int { return slices.Index(names, a.Name) - slices.Index(names, b.Name) })
 }
 
-// save writes the JSON and the Markdown made from it.
+// save writes the JSON, and the Markdown and the chart made from it.
 func (r *report) save() error {
 	if err := os.MkdirAll(filepath.Dir(r.path), 0o755); err != nil {
 		return err
@@ -58,7 +58,10 @@ func (r *report) save() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(replace(r.path+".json", append(b, '\n')), replace(r.path+".md", []byte(md)))
+	return errors.Join(
+		replace(r.path+".json", append(b, '\n')),
+		replace(r.path+".md", []byte(md)),
+		replace(r.path+".svg", []byte(r.chart())))
 }
 
 // replace writes a file in one go: an interrupted bench leaves the old one.
@@ -189,6 +192,9 @@ func (res *Result) facts() []string {
 	}
 	if len(res.OursLatency) > 0 {
 		facts = append(facts, fmt.Sprintf("latency: %d lines/s, %d lines, %d times", res.Rate, res.OursLatency[0].Lines, len(res.OursLatency)))
+	}
+	if res.Floor != "" {
+		facts = append(facts, "floor: "+res.Floor)
 	}
 	if res.Same != "" {
 		facts = append(facts, res.Same)

@@ -40,6 +40,7 @@ type Result struct {
 	BuiltinLatency []LatencyRun `json:"builtin_latency"`
 	Same           string       `json:"same,omitempty"`
 	Skipped        string       `json:"skipped,omitempty"` // why there is no peer
+	Floor          string       `json:"floor,omitempty"`
 	Measures       []Measure    `json:"measures"`
 	OursSide       Side         `json:"ours_configuration"`
 	BuiltinSide    Side         `json:"builtin_configuration"`
@@ -66,7 +67,7 @@ func (b *bench) newResult(h fluentbit.Host, r row) Result {
 		Name: r.name, What: r.what, Time: time.Now().UTC().Truncate(time.Second),
 		Machine: machine(), Versions: versions(h), Commit: commit(b.root),
 		Command: "make bench-peers",
-		Lines:   b.lines, LineBytes: b.data.lineBytes(), Rate: b.rate,
+		Lines:   b.data[r.size].Lines, LineBytes: b.data[r.size].LineBytes(), Rate: b.rate, Floor: r.floor,
 		OursSide:    Side{r.ours.name(), r.ours.command()},
 		BuiltinSide: Side{r.builtin.name(), r.builtin.command()},
 	}

@@ -19,13 +19,14 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flbgo/scripts/internal/benchdata"
 	"flbgo/scripts/internal/fluentbit"
 )
 
 // same lets both sides of a row read a few lines and says whether they made the same of them: equal records, equal
 // histograms. A comparison of speed is worth nothing without it.
 func (b *bench) same(ctx context.Context, h fluentbit.Host, r row) (string, error) {
-	d, err := writeData(filepath.Join(b.dir, "check.log"), b.check)
+	d, err := benchdata.Write(filepath.Join(b.dir, "check.log"), r.size, b.check)
 	if err != nil {
 		return "", err
 	}
@@ -50,14 +51,14 @@ type made struct {
 }
 
 // make runs a side over few lines. Records are read from Kafka, or from a file output beside a filter.
-func (b *bench) make(ctx context.Context, h fluentbit.Host, s *side, d dataSet) (m made, err error) {
+func (b *bench) make(ctx context.Context, h fluentbit.Host, s *side, d benchdata.File) (m made, err error) {
 	var args []string
 	var file string
 	if !s.kafka && !s.metrics {
 		file = filepath.Join(b.dir, "made-"+s.name()+".log")
 		args = []string{"-o", "file", "-m", "*", "-p", "path=" + filepath.Dir(file), "-p", "file=" + filepath.Base(file)}
 	}
-	v, err := b.start(ctx, h, s, d.path, args...)
+	v, err := b.start(ctx, h, s, d.Path, args...)
 	if err != nil {
 		return m, err
 	}
@@ -67,7 +68,7 @@ func (b *bench) make(ctx context.Context, h fluentbit.Host, s *side, d dataSet) 
 	}
 	m.records = map[int]map[string]any{}
 	if s.kafka {
-		if err := m.consume(ctx, v.kafka, d.lines); err != nil {
+		if err := m.consume(ctx, v.kafka, d.Lines); err != nil {
 			return m, err
 		}
 	}
@@ -75,10 +76,10 @@ func (b *bench) make(ctx context.Context, h fluentbit.Host, s *side, d dataSet) 
 		// Until the file has every line: nothing else tells when the output wrote them.
 		for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 			clear(m.records)
-			if err := m.read(file); err == nil && len(m.records) >= d.lines {
+			if err := m.read(file); err == nil && len(m.records) >= d.Lines {
 				break
 			} else if time.Since(begin) > 10*time.Second {
-				return m, fmt.Errorf("%d of %d records are in its file output (%v)", len(m.records), d.lines, err)
+				return m, fmt.Errorf("%d of %d records are in its file output (%v)", len(m.records), d.Lines, err)
 			}
 		}
 	}
