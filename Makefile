@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 endif
 # How long `make fuzz` runs each target, and a regular expression for which (FUZZ).
 FUZZTIME ?= 30s
-# Flags of `make bench-peers` and of `make faults`; BENCH=-help and FAULTS=-help list them.
+# Flags of the bench targets and of `make faults`; BENCH=-help and FAULTS=-help list them (those of `make bench`: scripts/bench.sh).
 BENCH ?=
 FAULTS ?=
 
@@ -33,7 +33,8 @@ export FUZZTIME FUZZ VULNDB
 .NOTPARALLEL:
 
 .PHONY: help preflight preflight-host build filter_enrich out_field_metrics out_kafka_batch
-.PHONY: demo demo-full run test test-short test-unit test-contract test-e2e faults fuzz vuln lint bench-peers
+.PHONY: demo demo-full run test test-short test-unit test-contract test-e2e faults fuzz vuln lint
+.PHONY: bench bench-count bench-scale bench-peers
 .PHONY: install uninstall doctor clean
 
 help: ## list the targets
@@ -88,6 +89,15 @@ fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each (FUZZ=LZ4 choos
 
 vuln: preflight ## look for known vulnerabilities in what is used (exit status 2: could not be checked)
 	@scripts/vuln.sh
+
+bench: preflight ## Go benchmarks of the hot paths, against the recorded ones (BENCH=-record keeps new ones)
+	@scripts/bench.sh $(BENCH)
+
+bench-count: preflight ## instructions per record under valgrind, against the recorded ones (BENCH=-record keeps new ones)
+	@scripts/bench-tool.sh benchcount $(BENCH)
+
+bench-scale: preflight ## cost per record by tags, partitions, series, workers and chunk sizes, into testdata/bench/scale.md
+	@scripts/bench-tool.sh benchscale $(BENCH)
 
 bench-peers: build ## measure beside the built-in plugins, into testdata/bench/ (BENCH='-rows kafka_batch -rounds 3')
 	@scripts/bench-peers.sh $(BENCH)

@@ -7,7 +7,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 has_header() { has gcc && echo "#include <$1>" | gcc -E -x c - >/dev/null 2>&1; }
 
-# missing_packages build|unit|fluent-bit|faults|prometheus prints the missing packages on one line.
+# missing_packages build|unit|fluent-bit|faults|valgrind|prometheus prints the missing packages on one line.
 missing_packages() {
 	local list=()
 	has gcc || list+=(gcc)
@@ -36,6 +36,9 @@ missing_packages() {
 		# Rotates log files as on most machines.
 		has logrotate || list+=(logrotate)
 		;;
+	valgrind)
+		has valgrind || list+=(valgrind)
+		;;
 	prometheus)
 		has prometheus && has promtool || list+=(prometheus)
 		has prometheus-alertmanager && has amtool || list+=(prometheus-alertmanager)
@@ -58,7 +61,7 @@ update_lists() {
 	return 1
 }
 
-# need_packages build|unit|fluent-bit|faults|prometheus PURPOSE installs what is missing when root,
+# need_packages build|unit|fluent-bit|faults|valgrind|prometheus PURPOSE installs what is missing when root,
 # and otherwise ends with one line to copy. It says what before it does it.
 need_packages() {
 	local missing log
