@@ -98,8 +98,5 @@ func (c *chunkFile) before(at int) (n int) {
 	return n
 }
 
-// middle is a place inside the event that stands half-way.
-func (c *chunkFile) middle() int {
-	n := len(c.events) / 2
-	return (c.ends[n-1] + c.ends[n]) / 2
-}
+// at is the event that has a place in the file.
+func (c *chunkFile) at(place int) event { return c.events[min(c.before(place), len(c.events)-1)] }

@@ -54,8 +54,9 @@ func TestReadChunk(t *testing.T) {
 			if last := c.ends[len(c.ends)-1]; last != len(b)-padding {
 				t.Errorf("the last event ends at %d of %d with %d of padding", last, len(b), padding)
 			}
-			if at := c.middle(); c.before(at) != 2 || c.before(c.ends[3]) != 4 || c.before(c.ends[0]-1) != 0 {
-				t.Errorf("%d events before the middle, %d before the end", c.before(at), c.before(c.ends[3]))
+			inThird := (c.ends[1] + c.ends[2]) / 2
+			if c.before(inThird) != 2 || c.at(inThird) != want[2] || c.before(c.ends[3]) != 4 || c.before(c.ends[0]-1) != 0 {
+				t.Errorf("%d events before the third, %d before the end; in the third is %v", c.before(inThird), c.before(c.ends[3]), c.at(inThird))
 			}
 		})
 	}

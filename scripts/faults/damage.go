@@ -15,25 +15,33 @@ import (
 // damage is done to a file of the buffer while Fluent Bit is not there.
 type damage struct {
 	name string
-	do   func(c *chunkFile) []byte // the new content
-	// keeps is how many of its events are whole behind it.
-	keeps func(c *chunkFile) int
+	// do returns the new content; at is a place somewhere in the events.
+	do func(c *chunkFile, at int) []byte
+	// whole is how many of its events are whole behind it.
+	whole func(c *chunkFile, at int) int
 }
 
+// overwritten is how many bytes a damage overwrites.
+const overwritten = 64
+
 var damages = []damage{
-	{"cut in the middle of an event", func(c *chunkFile) []byte { return c.bytes[:c.middle()] },
-		func(c *chunkFile) int { return c.before(c.middle()) }},
-	{"of zeros from the middle of an event on, as a power cut leaves them", func(c *chunkFile) []byte {
-		return append(c.bytes[:c.middle():c.middle()], make([]byte, len(c.bytes)-c.middle())...)
-	}, func(c *chunkFile) int { return c.before(c.middle()) }},
-	{"with 64 bytes of an event overwritten", func(c *chunkFile) []byte {
+	{"cut anywhere", func(c *chunkFile, at int) []byte { return c.bytes[:at] }, (*chunkFile).before},
+	{"of zeros from anywhere on, as a power cut leaves them", func(c *chunkFile, at int) []byte {
+		return append(c.bytes[:at:at], make([]byte, len(c.bytes)-at)...)
+	}, (*chunkFile).before},
+	{"with 64 bytes overwritten", func(c *chunkFile, at int) []byte {
 		b := bytes.Clone(c.bytes)
-		n := len(c.events) / 2
-		copy(b[c.ends[n-1]:], bytes.Repeat([]byte{0xc1}, 64))
+		copy(b[at:], bytes.Repeat([]byte{0xc1}, overwritten))
 		return b
-	}, func(c *chunkFile) int { return len(c.events) - 1 }},
-	{"cut within its head", func(c *chunkFile) []byte { return c.bytes[:15] }, func(*chunkFile) int { return 0 }},
-	{"emptied", func(*chunkFile) []byte { return nil }, func(*chunkFile) int { return 0 }},
+	}, func(c *chunkFile, at int) int {
+		hit := 1
+		if c.before(at+overwritten) > c.before(at) {
+			hit++
+		}
+		return len(c.events) - hit
+	}},
+	{"cut within its head", func(c *chunkFile, _ int) []byte { return c.bytes[:15] }, func(*chunkFile, int) int { return 0 }},
+	{"emptied", func(*chunkFile, int) []byte { return nil }, func(*chunkFile, int) int { return 0 }},
 }
 
 // damageFaults: files of the buffer are broken.
@@ -75,11 +83,16 @@ var damageFaults = []Fault{{
 		}
 		// Neither the first nor the last: each has whole neighbours.
 		paths := slices.Sorted(maps.Keys(files))[1:]
+		places := make([]int, len(damages))
 		for i, d := range damages {
-			// What follows zeros may be read as small numbers: a valid record, of which the end is missing.
 			c := files[paths[i]]
-			r.Damaged(c.events[len(c.events)/2])
-			if err := os.WriteFile(paths[i], d.do(c), 0o600); err != nil {
+			first, last := c.ends[0], c.ends[len(c.ends)-2]
+			places[i] = first + r.Rand.IntN(last-first)
+			// What follows zeros may be read as small numbers: a valid record, of which the end is missing. Overwritten
+			// text may be text.
+			r.Damaged(c.at(places[i]))
+			r.Damaged(c.at(places[i] + overwritten))
+			if err := os.WriteFile(paths[i], d.do(c, places[i]), 0o600); err != nil {
 				return err
 			}
 		}
@@ -103,7 +116,7 @@ var damageFaults = []Fault{{
 					arrived++
 				}
 			}
-			r.Note("chunk %s: %d lines, %d were whole, %d arrived", d.name, len(c.events), d.keeps(c), arrived)
+			r.Note("chunk %s: %d lines, %d were whole, %d arrived", d.name, len(c.events), d.whole(c, places[i]), arrived)
 			r.Attribute("chunk "+d.name, uint64(len(c.events)-arrived))
 		}
 		r.Note("kafka_batch counted %v damaged stretches, and went on behind them", r.account.Total("damaged_events_total"))

@@ -68,6 +68,8 @@ var rotateFaults = []Fault{{
 		if err := r.Begin(ctx, sidecar()); err != nil {
 			return err
 		}
+		// db.compare_filename is for this, and shipped only where every host that reads the file knows it.
+		r.Fragments("a new file has the inode of a deleted one, and tail begins at the offset where it was in that")
 		if err := r.rotating(ctx, 200*time.Millisecond, "rotate 1000\ndelaycompress\nnocreate", loggen.Config{Seed: 66, Reopen: true}); err != nil {
 			return err
 		}
