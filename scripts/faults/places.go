@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -76,35 +77,40 @@ const (
 	plain          // in a file that tail reads
 )
 
-// onDisk finds the JSON lines of the log folder.
-func (r *Run) onDisk() (map[event]place, error) {
-	files, err := filepath.Glob(filepath.Join(r.Logs, "*"))
+// onDisk finds the JSON lines of the log folder, by file and by line.
+func (r *Run) onDisk() (files map[string][]event, at map[event]place, err error) {
+	paths, err := filepath.Glob(filepath.Join(r.Logs, "*"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	at := map[event]place{}
-	for _, file := range files {
-		if err := linesOf(file, at); err != nil {
-			return nil, err
+	files, at = map[string][]event{}, map[event]place{}
+	for _, path := range paths {
+		events, where, err := linesOf(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		files[path] = events
+		for _, e := range events {
+			at[e] = max(at[e], where)
 		}
 	}
-	return at, nil
+	return files, at, nil
 }
 
-func linesOf(file string, at map[event]place) error {
-	f, err := os.Open(file)
+func linesOf(path string) (events []event, where place, err error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, nowhere, err
 	}
 	defer f.Close()
 	in, where := io.Reader(f), plain
-	if filepath.Ext(file) == ".gz" {
+	if filepath.Ext(path) == ".gz" {
 		if in, err = gzip.NewReader(f); err != nil {
-			return err
+			return nil, nowhere, err
 		}
 		where = archived
 	}
-	stream, _, _ := strings.Cut(filepath.Base(file), ".log")
+	stream, _, _ := strings.Cut(filepath.Base(path), ".log")
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -112,10 +118,33 @@ func linesOf(file string, at map[event]place) error {
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Seq == 0 {
 			continue // copied or cut in the middle of it
 		}
-		e := event{stream, line.Seq}
-		at[e] = max(at[e], where)
+		events = append(events, event{stream, line.Seq})
 	}
-	return lines.Err()
+	return events, where, lines.Err()
+}
+
+// attributeSwapped waits until nothing is on its way, and puts down what is missing where it is a whole file: one that was
+// renamed between tail's stat of it and its open.
+func (r *Run) attributeSwapped(ctx context.Context) error {
+	if err := r.quieted(ctx); err != nil {
+		return err
+	}
+	there, err := r.inKafka(ctx)
+	if err != nil {
+		return err
+	}
+	files, _, err := r.onDisk()
+	if err != nil {
+		return err
+	}
+	const why = "in files that were renamed between tail's stat and its open, which then got another one and read that twice"
+	r.Attribute(why, 0)
+	for _, events := range files {
+		if !slices.ContainsFunc(events, func(e event) bool { return there[e] }) {
+			r.Attribute(why, uint64(len(events)))
+		}
+	}
+	return nil
 }
 
 // attributeByPlace waits until nothing is on its way, and puts what is missing then down to where it still is on disk. What
@@ -128,7 +157,7 @@ func (r *Run) attributeByPlace(ctx context.Context, why map[place]string) error 
 	if err != nil {
 		return err
 	}
-	at, err := r.onDisk()
+	_, at, err := r.onDisk()
 	if err != nil {
 		return err
 	}

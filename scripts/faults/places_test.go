@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"flbgo/scripts/internal/pipeline"
@@ -27,13 +28,16 @@ func TestOnDisk(t *testing.T) {
 		}
 	}
 	r := &Run{Pipeline: &pipeline.Pipeline{Logs: dir}}
-	at, err := r.onDisk()
+	files, at, err := r.onDisk()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[event]place{{"zap", 1}: archived, {"zap", 2}: plain, {"zap", 3}: plain, {"zap", 4}: plain, {"slog", 1}: plain}
 	if !maps.Equal(at, want) {
 		t.Errorf("%v, want %v", at, want)
+	}
+	if got := files[filepath.Join(dir, "zap.log.2.gz")]; !slices.Equal(got, []event{{"zap", 1}, {"zap", 2}}) || len(files) != 4 {
+		t.Errorf("%d files, the archive has %v", len(files), got)
 	}
 	if at[event{"zap", 9}] != nowhere {
 		t.Error("what is in no file is somewhere")

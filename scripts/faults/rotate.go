@@ -30,12 +30,20 @@ const oftenEnough = 1500 * time.Millisecond
 var rotateFaults = []Fault{{
 	Name: "rotate-rename", Group: 6, Short: true,
 	Title: "files renamed and created anew under load, each some 40 times a second",
-	Class: Always(NoneLost),
+	// Seen once in some 8,000 renamings, on 1.8.15; 5.1.1 opens in the same way.
+	Class: Always(HostBound("tail looks at a file and opens it by name: another may have it in between").WithCopies()),
 	Run: func(ctx context.Context, r *Run) error {
 		if err := r.Begin(ctx, sidecar()); err != nil {
 			return err
 		}
-		return r.Write(ctx, loggen.Config{Streams: jsonStreams, Seed: 61, RotateEvery: 25, Duration: r.long(8*time.Second, 20*time.Second)})
+		cfg := loggen.Config{Streams: jsonStreams, Seed: 61, RotateEvery: 25, Duration: r.long(8*time.Second, 20*time.Second)}
+		if err := r.Write(ctx, cfg); err != nil {
+			return err
+		}
+		if err := r.Written(); err != nil {
+			return err
+		}
+		return r.attributeSwapped(ctx)
 	},
 }, {
 	Name: "rotate-logrotate", Group: 6, Short: true, Needs: []Need{needLogrotate},
