@@ -72,17 +72,6 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-// Parts of lines are a problem, unless the run has said why there may be some; then they are counted.
-func TestFragments(t *testing.T) {
-	for _, why := range []string{"", "an inode used again"} {
-		o := &Outcome{Class: HostBound("time"), Output: ours, Scrapes: 1, fragments: why}
-		o.account(kafkacheck.Report{Written: 1, Unidentified: kafkacheck.Finding{N: 2, Examples: []string{"half a line"}}})
-		if o.Failed() != (why == "") || (len(o.Notes) == 1) != (why != "") {
-			t.Errorf("%q: problems %v, notes %v", why, o.Problems, o.Notes)
-		}
-	}
-}
-
 // A run without a single scrape has not held kafka_batch to its law.
 func TestAccountWithoutScrapes(t *testing.T) {
 	o := &Outcome{Class: NoneLost, Output: ours}

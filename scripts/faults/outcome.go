@@ -46,8 +46,6 @@ type Outcome struct {
 	Took     float64   `json:"took_seconds"`
 	Notes    []string  `json:"notes,omitempty"`
 	Problems []string  `json:"problems,omitempty"` // any fails the run
-
-	fragments string // why the host may make records of parts of lines; "" where it may not
 }
 
 // Failed tells whether something is not as it was promised.
@@ -97,10 +95,6 @@ func (o *Outcome) account(rep kafkacheck.Report) {
 	}
 	if !o.Class.Copies && o.Duplicated > 0 {
 		o.fail("%d lines are there again, and the idempotent producer promises that none is: %s", o.Duplicated, strings.Join(rep.Copies.Examples, "; "))
-	}
-	if n := rep.Unidentified.N; n > 0 && o.fragments != "" {
-		o.Notes = append(o.Notes, fmt.Sprintf("%d records are parts of lines: %s", n, o.fragments))
-		rep.Unidentified = kafkacheck.Finding{}
 	}
 	rep.Lost = kafkacheck.Finding{}
 	if o.Class.Torn {

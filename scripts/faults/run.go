@@ -218,9 +218,6 @@ func (r *Run) Attribute(why string, n uint64) {
 	r.out.Attributed[why] += n
 }
 
-// Fragments says why the host may make records of parts of lines: they are counted and no problem.
-func (r *Run) Fragments(why string) { r.out.fragments = why }
-
 // Cleanup calls f when the run has ended, however it does, and pipeline and host with it; the last one first.
 func (r *Run) Cleanup(f func() error) { r.cleanups = append(r.cleanups, f) }
 
