@@ -22,6 +22,7 @@ type touched struct {
 	p          *partition
 	head, tail int32 // its first and last entry
 	slot       int   // in scratch.heads
+	bytes      int   // of its entries
 }
 
 // route finds a partition for each entry: for those of all topics, or with only of these. The error says why a topic
@@ -108,11 +109,12 @@ func (s *scratch) assign(cfg *config) {
 		slot := u.first + int(e.partition)
 		if n := s.heads[slot]; n < 0 {
 			s.heads[slot] = int32(len(s.touched))
-			s.touched = append(s.touched, touched{u.r.partitions[e.partition], int32(i), int32(i), slot})
+			s.touched = append(s.touched, touched{u.r.partitions[e.partition], int32(i), int32(i), slot, e.size()})
 		} else {
 			at := &s.touched[n]
 			s.entries[at.tail].next = int32(i)
 			at.tail = int32(i)
+			at.bytes += e.size()
 		}
 		s.taken++
 		s.takenBytes += int64(e.size())

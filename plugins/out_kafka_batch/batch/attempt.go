@@ -53,7 +53,7 @@ func (p *partition) try(b *batch) (settled bool) {
 		return false
 	}
 	if b.wire == nil {
-		b.raw = len(b.set.bytes)
+		b.raw = b.set.size()
 		b.wire = b.set.seal(p.o.cfg.codec)
 		putBuffer(b.set.bytes)
 		b.set.bytes = nil

@@ -52,34 +52,35 @@ func compressLZ4(dst, src []byte, level uint8) []byte {
 		block, header = largeBlock, largeHeader
 	}
 	dst = append(dst, header...)
-	var table *lz4Table
-	var high *lz4.CompressorHC
-	if level == 0 {
-		table = lz4Tables.Get().(*lz4Table)
-		defer lz4Tables.Put(table)
-	} else {
-		high = lz4Highs.Get().(*lz4.CompressorHC)
-		defer lz4Highs.Put(high)
-		high.Level = lz4.Level1 << (min(level, 9) - 1) // librdkafka has 12, pierrec 9
-	}
 	for len(src) > 0 {
 		n := min(block, len(src))
-		at := len(dst) + 4
-		room := dst[at : at+lz4BlockBound(n)]
-		var size int
-		if level == 0 {
-			size = lz4Block(room, src[:n], table)
-		} else {
-			size, _ = high.CompressBlock(src[:n], room) // with that much room there is no error
-		}
-		if size == 0 || size >= n {
-			size = copy(room, src[:n])
-			binary.LittleEndian.PutUint32(dst[at-4:at], uint32(size)|storedBlock)
-		} else {
-			binary.LittleEndian.PutUint32(dst[at-4:at], uint32(size))
-		}
-		dst = dst[:at+size]
+		dst = appendLZ4Block(dst, src[:n], level)
 		src = src[n:]
 	}
 	return append(dst, endMark...)
+}
+
+// appendLZ4Block appends src as a block of a frame. dst has room for its bound and four bytes more.
+func appendLZ4Block(dst, src []byte, level uint8) []byte {
+	at := len(dst) + 4
+	room := dst[at : at+lz4BlockBound(len(src))]
+	var size int
+	if level == 0 {
+		table := lz4Tables.Get().(*lz4Table)
+		size = lz4Block(room, src, table)
+		lz4Tables.Put(table)
+	} else {
+		high := lz4Highs.Get().(*lz4.CompressorHC)
+		high.Level = lz4.Level1 << (min(level, 9) - 1) // librdkafka has 12, pierrec 9
+		size, _ = high.CompressBlock(src, room)        // with that much room there is no error
+		lz4Highs.Put(high)
+	}
+	head := uint32(size)
+	if size == 0 || size >= len(src) {
+		size = copy(room, src)
+		head = uint32(size) | storedBlock
+	}
+	dst = dst[:at+size]
+	binary.LittleEndian.PutUint32(dst[at-4:], head)
+	return dst
 }

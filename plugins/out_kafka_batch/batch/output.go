@@ -214,7 +214,7 @@ func (o *Output) append(ctx context.Context, s *scratch, tag string, only []stri
 		o.noteLosses(s, tag, result.d)
 	}
 	for i := range s.touched {
-		s.touched[i].p.append(s, s.touched[i].head, result.d)
+		s.touched[i].p.append(s, &s.touched[i], result.d)
 	}
 	return result, missing
 }

@@ -184,15 +184,17 @@ func quiet(o *Output) *partition { return &partition{t: o.topics.get("logs"), o:
 func appendTo(p *partition, data []byte) *delivery {
 	s := p.o.encoder.get()
 	p.o.encoder.encode(s, data, "app")
+	at := touched{p: p}
 	for i := range s.entries {
 		if i > 0 {
 			s.entries[i-1].next = int32(i)
 		}
 		p.o.memory.used.Add(int64(s.entries[i].size()))
+		at.bytes += s.entries[i].size()
 	}
 	p.o.stats.take(int64(len(s.entries)))
 	d := newDelivery(len(s.entries), "app")
-	p.append(s, 0, d)
+	p.append(s, &at, d)
 	return d
 }
 
@@ -208,8 +210,8 @@ func TestBatchBounds(t *testing.T) {
 		var got []string
 		for _, b := range p.queue {
 			got = append(got, fmt.Sprintf("%d records of %d chunks", b.set.count, len(b.parts)))
-			if b.set.count > 1 && len(b.set.bytes) > o.cfg.batchMaxBytes || int(b.set.count) > int(o.cfg.batchMaxRecords) {
-				t.Errorf("%s: a batch of %d records and %d bytes", name, b.set.count, len(b.set.bytes))
+			if b.set.count > 1 && b.set.size() > o.cfg.batchMaxBytes || int(b.set.count) > int(o.cfg.batchMaxRecords) {
+				t.Errorf("%s: a batch of %d records and %d bytes", name, b.set.count, b.set.size())
 			}
 		}
 		if g := strings.Join(got, ", "); g != want {

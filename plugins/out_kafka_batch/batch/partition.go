@@ -68,14 +68,35 @@ func (b *batch) add(d *delivery, n int32, reason string) {
 	b.parts = append(b.parts, part{d, n, reason})
 }
 
-// append adds the entries from head on, which are all of one flush for this partition.
-func (p *partition) append(s *scratch, head int32, d *delivery) {
+// append adds the entries of one flush for this partition, which are reserved.
+func (p *partition) append(s *scratch, at *touched, d *delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := head; i >= 0; i = s.entries[i].next {
-		e := &s.entries[i]
-		p.appendRecord(e.size(), d, "", e.ms, e.key.of(s.text), e.value.of(s.text), e.headers.of(s.text))
+	left := at.bytes
+	var b *batch
+	var n int32 // of the records in b that are not yet noted there, and their size
+	var size int64
+	note := func() {
+		if n > 0 {
+			b.size += size
+			b.hold(&p.o.memory, max(b.size, int64(b.set.held())), size)
+			b.add(d, n, "")
+		}
+		n, size = 0, 0
 	}
+	for i := at.head; i >= 0; i = s.entries[i].next {
+		e := &s.entries[i]
+		if to := p.openFor(e.size(), left); to != b {
+			note()
+			b = to
+		}
+		b.set.room(p.o.cfg.codec, e.size())
+		b.set.add(e.ms, e.key.of(s.text), e.value.of(s.text), e.headers.of(s.text))
+		n++
+		size += int64(e.size())
+		left -= e.size()
+	}
+	note()
 	p.start()
 }
 
@@ -87,23 +108,25 @@ func (b *batch) hold(m *memory, n, reserved int64) {
 
 // appendRecord adds a record of about that size, which is reserved. The lock is held.
 func (p *partition) appendRecord(size int, d *delivery, reason string, ms int64, key, value, headers []byte) {
-	b := p.openFor(size)
+	b := p.openFor(size, size)
+	b.set.room(p.o.cfg.codec, size)
 	b.set.add(ms, key, value, headers)
 	b.size += int64(size)
-	b.hold(&p.o.memory, max(b.size, int64(cap(b.set.bytes))), int64(size))
+	b.hold(&p.o.memory, max(b.size, int64(b.set.held())), int64(size))
 	b.add(d, 1, reason)
 }
 
-// openFor returns the batch for a record of about that size.
-func (p *partition) openFor(size int) *batch {
+// openFor returns the batch for a record of about that size, which with those that follow at once takes total.
+func (p *partition) openFor(size, total int) *batch {
 	if n := len(p.queue); n > 0 {
 		b := p.queue[n-1]
-		if !b.full && len(b.set.bytes)+size <= p.o.cfg.batchMaxBytes && b.set.count < p.o.cfg.batchMaxRecords {
+		if !b.full && b.set.size()+size <= p.o.cfg.batchMaxBytes && b.set.count < p.o.cfg.batchMaxRecords {
 			return b
 		}
 		b.full = true
 	}
 	b := &batch{}
+	b.set.bytes = getBuffer(min(total, largeBlock, p.o.cfg.batchMaxBytes))
 	if p.o.cfg.linger > 0 {
 		b.opened = time.Now()
 	}

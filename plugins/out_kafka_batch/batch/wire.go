@@ -30,12 +30,48 @@ type producerID struct {
 	valid bool
 }
 
-// recordSet is records as they stand in a batch, before compression.
+// recordSet is records as they stand in a batch, before compression; of a large one for LZ4 the last block of them.
 type recordSet struct {
 	bytes     []byte
 	count     int32
 	firstTime int64 // ms; the timestamps of all records are written relative to it
 	maxTime   int64
+
+	packed     []byte // the batch with the blocks before bytes, without its end; nil where there are none
+	packedSize int    // of the records in them
+}
+
+// size is that of all records, before compression.
+func (s *recordSet) size() int { return s.packedSize + len(s.bytes) }
+
+// held is how much memory it takes.
+func (s *recordSet) held() int { return cap(s.bytes) + cap(s.packed) }
+
+// room compresses what there is where a record of that size, which comes next, does not fit into the same LZ4 block: while
+// the bytes are in the cache, and so that a batch that waits takes little memory.
+func (s *recordSet) room(c codec, size int) {
+	if c.id != idLZ4 || len(s.bytes) == 0 || len(s.bytes)+size <= largeBlock {
+		return
+	}
+	if s.packed == nil {
+		s.packed = getBuffer(largeBlock / 2)[:atRecords]
+		clear(s.packed)
+		s.packed = append(s.packed, largeHeader...)
+	}
+	s.pack(c)
+}
+
+// pack moves the records to the compressed ones.
+func (s *recordSet) pack(c codec) {
+	for src := s.bytes; len(src) > 0; {
+		n := min(len(src), largeBlock)
+		block := appendLZ4Block(getBuffer(4+lz4BlockBound(n)), src[:n], c.level)
+		s.packed = append(grow(s.packed, len(block)+len(endMark)), block...)
+		putBuffer(block)
+		src = src[n:]
+	}
+	s.packedSize += len(s.bytes)
+	s.bytes = s.bytes[:0]
 }
 
 // add appends a record at the time ms. An empty key is no key. headers is as in the record: a varint of their number,
@@ -131,11 +167,19 @@ func (r *recordReader) next() bool {
 	return true
 }
 
-// seal writes the set as a batch into a buffer of its own, without a producer: stamp completes it.
+// seal writes the set as a batch into a buffer of its own, without a producer: stamp completes it. A set with compressed
+// blocks is none any more.
 func (s *recordSet) seal(c codec) []byte {
-	b := getBuffer(atRecords + c.bound(len(s.bytes)))[:atRecords]
-	clear(b)
-	b = c.compress(b, s.bytes)
+	var b []byte
+	if s.packed != nil {
+		s.pack(c)
+		b = append(s.packed, endMark...)
+		s.packed = nil
+	} else {
+		b = getBuffer(atRecords + c.bound(len(s.bytes)))[:atRecords]
+		clear(b)
+		b = c.compress(b, s.bytes)
+	}
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	binary.BigEndian.PutUint32(b[atLength:], uint32(len(b)-atLength-4))
 	binary.BigEndian.PutUint32(b[atLength+4:], 1<<32-1) // leader epoch: not known

@@ -62,6 +62,47 @@ func setOf(records []wireRecord) *recordSet {
 	return s
 }
 
+// growing is setOf for records that come one by one, so that blocks are compressed on the way.
+func growing(c codec, records []wireRecord) *recordSet {
+	s := &recordSet{}
+	for _, r := range records {
+		headers := idHeader(r.id)
+		s.room(c, len(r.key)+len(r.value)+len(headers)+32)
+		s.add(r.ms, r.key, r.value, headers)
+	}
+	return s
+}
+
+// A set that is compressed on the way is the same set: nothing but blocks of whole records is different. It takes little
+// memory, however large it is.
+func TestRoom(t *testing.T) {
+	f := func(name string, records []wireRecord) {
+		for _, c := range allCodecs {
+			want, got := setOf(records), growing(c, records)
+			if got.size() != len(want.bytes) {
+				t.Errorf("%s, %s: %d bytes, want %d", name, c, got.size(), len(want.bytes))
+			}
+			if c.id == idLZ4 && len(want.bytes) > 2*largeBlock && (got.packed == nil || name == "many" && cap(got.bytes) > largeBlock) {
+				t.Errorf("%s, %s: %d bytes are not compressed", name, c, len(got.bytes))
+			}
+			b := got.seal(c)
+			stamp(b, producerID{id: 77, epoch: 3, valid: true}, 1234)
+			checkKmsg(t, b[4:], c, records)
+			checkKafkaGo(t, b, records)
+			back, err := unseal(b)
+			if err != nil || !bytes.Equal(back.bytes, want.bytes) || back.count != want.count || back.firstTime != want.firstTime || back.maxTime != want.maxTime {
+				t.Errorf("%s, %s: differs: %v", name, c, err)
+			}
+		}
+	}
+	f("few", randomRecords(1, 10, 100))
+	f("many", randomRecords(2, 5000, 300))
+	f("large records", randomRecords(3, 6, 600<<10))
+	one := randomRecords(4, 1, 10)
+	one[0].value = bytes.Repeat([]byte("large first "), 100000)
+	f("a large one, small ones", append(one, randomRecords(5, 3000, 300)...))
+}
+
 // Two readers that share no code with the encoder agree on every field of every record.
 func TestWireReadBack(t *testing.T) {
 	f := func(name string, c codec, records []wireRecord) {
