@@ -69,6 +69,9 @@ func TestGolden(t *testing.T) {
 func TestShippedFiles(t *testing.T) {
 	n := 0
 	err := filepath.WalkDir("../../conf", func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Name() == "recipes" {
+			return filepath.SkipDir // parts of files
+		}
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".conf" && filepath.Ext(path) != ".yaml" {
 			return err
 		}
@@ -163,4 +166,55 @@ func TestUnreadable(t *testing.T) {
 	if said, status := diagnose(t, written(t, "a.conf", "[SERVICE]\n[INPUT]\n    Name a\n"), true); status != 2 || !strings.Contains(said, "neither a kafka output") {
 		t.Errorf("status %d: %s", status, said)
 	}
+}
+
+// The sections that the documentation shows have no option that is not there, and no wrong value.
+func TestDocumentedSections(t *testing.T) {
+	n := 0
+	for _, page := range []string{"README.md", "conf/README.md", "plugins/filter_enrich/README.md", "plugins/out_field_metrics/README.md", "plugins/out_kafka_batch/README.md"} {
+		b, err := os.ReadFile(filepath.Join("../..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range blocks(string(b)) {
+			if !strings.Contains(block, "[OUTPUT]") && !strings.Contains(block, "[FILTER]") {
+				continue
+			}
+			n++
+			f, err := confcheck.Open(written(t, "f.conf", block+"\n[INPUT]\n    Name dummy\n[OUTPUT]\n    Name null\n    Match *\n"))
+			if err != nil {
+				t.Errorf("%s: %v\n%s", page, err, block)
+				continue
+			}
+			for _, x := range examine(f).all {
+				// Files that an example names are not here, and what an example leaves out is not its subject.
+				if x.level == wrong && !strings.Contains(x.text, "no such file") {
+					t.Errorf("%s: %s\n%s", page, x.text, block)
+				}
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("only %d sections were found", n)
+	}
+}
+
+// blocks are the fenced and the indented ones of a page, with no more indentation than the sections need.
+func blocks(page string) (out []string) {
+	for i, part := range strings.Split(page, "```") {
+		if i%2 == 1 {
+			_, body, _ := strings.Cut(part, "\n")
+			out = append(out, body)
+			continue
+		}
+		var block []string
+		for _, line := range append(strings.Split(part, "\n"), "") {
+			if rest, ok := strings.CutPrefix(line, "    "); ok {
+				block = append(block, rest)
+			} else if len(block) > 0 {
+				out, block = append(out, strings.Join(block, "\n")), nil
+			}
+		}
+	}
+	return out
 }

@@ -186,10 +186,7 @@ func (m migration) metrics(s *confcheck.Section) []line {
 			lines = append(lines, line{comment: fmt.Sprintf("NOT POSSIBLE here: a second %s (%s); a metrics_file takes several conditions", key, v)})
 		}
 	}
-	var labels []string
-	for _, v := range s.Values("label_field") {
-		labels = append(labels, v)
-	}
+	labels := s.Values("label_field")
 	for _, v := range s.Values("add_label") {
 		if name, field, ok := strings.Cut(v, " "); ok {
 			labels = append(labels, name+"="+strings.TrimSpace(field))
