@@ -44,6 +44,7 @@ func suite() []Fault {
 		clockFaults,
 		diskFaults,
 		gatewayFaults,
+		soakFaults,
 	)
 }
 

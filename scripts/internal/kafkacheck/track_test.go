@@ -162,6 +162,35 @@ func TestLedgerOfTwoRuns(t *testing.T) {
 	}
 }
 
+func TestLatencySince(t *testing.T) {
+	c, err := New(Config{Brokers: []string{"127.0.0.1:1"}, Topics: []string{"t"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	empty := c.Mark()
+	if l := c.LatencySince(empty); l != (Latency{}) {
+		t.Errorf("nothing has arrived: %+v", l)
+	}
+	a, b := c.track("a"), c.track("b")
+	a.latency.add(int64(time.Hour))
+	b.latency.add(int64(time.Minute))
+	then := c.Mark()
+	if l := c.LatencySince(then); l.N != 0 || l.P99 != 0 || l.Max != 0 {
+		t.Errorf("nothing has arrived since: %+v", l)
+	}
+	for range 99 {
+		a.latency.add(int64(time.Millisecond))
+	}
+	b.latency.add(int64(time.Second))
+	if l := c.LatencySince(then); l.N != 100 || l.P50.Round(100*time.Microsecond) != time.Millisecond || l.P99 != l.P50 || l.Max < time.Second || l.Max > time.Second*102/100 {
+		t.Errorf("%+v", l)
+	}
+	if l := c.LatencySince(empty); l.N != 102 || l.Max < time.Hour {
+		t.Errorf("since the beginning: %+v", l)
+	}
+}
+
 func TestHistogram(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var h, a, b histogram
