@@ -36,8 +36,12 @@ func suite() []Fault {
 	return slices.Concat(
 		killFaults,
 		stopFaults,
+		kafkaStopFaults,
 		brokerFaults,
+		kafkaFaults,
+		groupFaults,
 		networkFaults,
+		accessFaults,
 		rotateFaults,
 		poisonFaults,
 		damageFaults,

@@ -28,6 +28,9 @@ func main() {
 	// SIGHUP too: Fluent Bit has a process group of its own and would outlive a terminal that is closed.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == consumeArg {
+		os.Exit(runConsumer(ctx, os.Args[2:], os.Stderr))
+	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout))
 }
 

@@ -38,6 +38,7 @@ type Setup struct {
 	Env     []string            // KEY=value
 	Topics  []devkafka.Topic    // as of pipeline.Config
 	Cluster pipeline.Cluster    // nil is devkafka
+	Later   bool                // there are no topics until the fault calls CreateTopics
 	NoHost  bool                // the fault starts Fluent Bit itself, with StartHost
 	Args    []string            // of Fluent Bit, behind the configuration file
 	Extra   func(*Run) []string // more environment, where it takes what Begin has chosen
@@ -97,7 +98,7 @@ func (r *Run) Begin(ctx context.Context, s Setup) (err error) {
 		env = append(env, s.Extra(r)...)
 	}
 	r.Pipeline, err = pipeline.New(ctx, pipeline.Config{
-		Root: r.Root, Dir: r.Dir, Host: r.Host, Conf: conf, Env: env, Args: s.Args, Topics: s.Topics, Cluster: s.Cluster, Ready: ready,
+		Root: r.Root, Dir: r.Dir, Host: r.Host, Conf: conf, Env: env, Args: s.Args, Topics: s.Topics, Cluster: s.Cluster, Later: s.Later, Ready: ready,
 	})
 	if err != nil {
 		return err

@@ -227,6 +227,13 @@ func (c *Checker) CatchUp(ctx context.Context) error {
 	return nil
 }
 
+// Ends is how many records there are in the topics, over all partitions.
+func (c *Checker) Ends(ctx context.Context) (n int64, err error) {
+	ends, err := c.ends(ctx)
+	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	return n, err
+}
+
 func (c *Checker) ends(ctx context.Context) (kadm.ListedOffsets, error) {
 	ends, err := kadm.NewClient(c.cl).ListEndOffsets(ctx, c.cfg.Topics...)
 	if err == nil {

@@ -49,6 +49,7 @@ type Config struct {
 
 	Topics  []devkafka.Topic // besides the topic and that of its dead letters; their names are endings of the topic's
 	Cluster Cluster          // in place of the own broker and of the environment's KAFKA_BROKERS
+	Later   bool             // the topics are not made: CreateTopics does it
 	Ready   string           // what Fluent Bit says when it has started; "" is what kafka_batch says
 }
 
@@ -105,7 +106,10 @@ func New(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		p.Brokers = strings.Split(user, ",")
 		p.Topic = fmt.Sprintf("flbgo-%d-%d", os.Getpid(), time.Now().UnixNano())
 		p.Dead = p.Topic + deadSuffix
-		return p, createTopics(ctx, p.Brokers, p.topics())
+		if cfg.Later {
+			return p, nil
+		}
+		return p, p.CreateTopics(ctx)
 	}
 	p.Dead = p.Topic + deadSuffix
 	if p.listen, err = FreeAddr(); err != nil {
@@ -123,14 +127,23 @@ func (p *Pipeline) topics() []devkafka.Topic {
 	return topics
 }
 
+// CreateTopics makes the topics, where Config.Later has put it off.
+func (p *Pipeline) CreateTopics(ctx context.Context) error {
+	return createTopics(ctx, p.Brokers, p.topics())
+}
+
 // OwnBroker tells whether the broker is ours to stop.
 func (p *Pipeline) OwnBroker() bool { return p.listen != "" }
 
 // StartBroker starts the own broker, again on the port that it had, with the data that it had.
 func (p *Pipeline) StartBroker(ctx context.Context) (err error) {
+	topics := p.topics()
+	if p.cfg.Later {
+		topics = nil
+	}
 	p.own, err = devkafka.Start(ctx, devkafka.Config{
 		Listen: p.listen,
-		Topics: p.topics(),
+		Topics: topics,
 		Dir:    filepath.Join(p.cfg.Dir, "kafka"),
 		Faults: &p.Faults,
 	})

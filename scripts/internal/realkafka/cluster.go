@@ -172,3 +172,47 @@ func lastLine(s string) string {
 	s = strings.TrimSpace(s)
 	return strings.TrimPrefix(s[strings.LastIndexByte(s, '\n')+1:], "no real Kafka: ")
 }
+
+// Leader is the node that leads a partition.
+func (c *Cluster) Leader(ctx context.Context, topic string, partition int32) (*Node, error) {
+	a, err := c.admin()
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Metadata(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := m.Topics[topic].Partitions[partition]
+	if !ok || p.Leader < 1 || int(p.Leader) > len(c.Nodes) {
+		return nil, fmt.Errorf("topic %s, partition %d has no leader: %w", topic, partition, p.Err)
+	}
+	return c.Nodes[p.Leader-1], nil
+}
+
+// InSync waits until every replica of a topic is in sync.
+func (c *Cluster) InSync(ctx context.Context, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	a, err := c.admin()
+	if err != nil {
+		return err
+	}
+	for {
+		behind := -1
+		if m, err := a.Metadata(ctx, topic); err == nil && m.Topics[topic].Err == nil {
+			behind = 0
+			for _, p := range m.Topics[topic].Partitions {
+				behind += len(p.Replicas) - len(p.ISR)
+			}
+		}
+		if behind == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d replicas of %s are not in sync: %w", behind, topic, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
