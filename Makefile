@@ -33,7 +33,7 @@ export FUZZTIME FUZZ VULNDB
 .NOTPARALLEL:
 
 .PHONY: help preflight preflight-host build filter_enrich out_field_metrics out_kafka_batch
-.PHONY: demo demo-full run test test-short test-unit test-contract test-e2e faults fuzz vuln lint
+.PHONY: demo demo-full run test test-short test-unit test-contract test-e2e faults faults-cluster fuzz vuln lint
 .PHONY: bench bench-count bench-scale bench-peers
 .PHONY: install uninstall doctor clean
 
@@ -42,7 +42,7 @@ help: ## list the targets
 
 # Once per make, before anything else, and as thorough as any of its goals needs.
 preflight: ## check that the plugins can be built, install what is missing
-	@scripts/preflight.sh $(if $(filter preflight-host demo demo-full run test test-e2e faults bench-peers,$(MAKECMDGOALS)),fluent-bit)
+	@scripts/preflight.sh $(if $(filter preflight-host demo demo-full run test test-e2e faults faults-cluster bench-peers,$(MAKECMDGOALS)),fluent-bit)
 
 preflight-host: preflight ## the same, and that a Fluent Bit is there or can be built
 
@@ -83,6 +83,9 @@ test-e2e: build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs se
 
 faults: build ## break the pipeline in every way we know, account for every line (FAULTS='-short -only sigkill')
 	@scripts/stage.sh "faults" scripts/faults.sh $(FAULTS)
+
+faults-cluster: build ## of these, what takes three nodes of a real Kafka (1 GB of memory)
+	@scripts/stage.sh "faults of a cluster" scripts/faults.sh -only leader-lost,rolling-restart $(FAULTS)
 
 fuzz: preflight ## run every fuzz target for FUZZTIME (30s) each (FUZZ=LZ4 chooses by name)
 	@scripts/stage.sh "fuzzing" scripts/fuzz.sh

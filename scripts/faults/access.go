@@ -32,7 +32,7 @@ var accessFaults = []Fault{{
 		if err := errors.Join(r.KillBroker(), r.StartHost()); err != nil {
 			return err
 		}
-		return r.UnderLoad(ctx, loggen.Config{Seed: 51}, func(ctx context.Context) error {
+		return r.UnderLoad(ctx, loggen.Config{Seed: 51, Streams: oneLine}, func(ctx context.Context) error {
 			if err := r.denied(ctx, 60*time.Second, "no Kafka broker can be reached"); err != nil {
 				return err
 			}
@@ -51,7 +51,7 @@ var accessFaults = []Fault{{
 		if err := r.Begin(ctx, Setup{Cluster: c, Later: true, Changes: room.Changes}); err != nil {
 			return err
 		}
-		return r.UnderLoad(ctx, loggen.Config{Seed: 52}, func(ctx context.Context) error {
+		return r.UnderLoad(ctx, loggen.Config{Seed: 52, Streams: oneLine}, func(ctx context.Context) error {
 			if err := r.denied(ctx, 30*time.Second, "topic "+r.Topic+" cannot be written to"); err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ var accessFaults = []Fault{{
 		if err := errors.Join(u.password(ctx, "another"), u.allow(ctx), r.StartHost()); err != nil {
 			return err
 		}
-		return r.UnderLoad(ctx, loggen.Config{Seed: 53}, func(ctx context.Context) error {
+		return r.UnderLoad(ctx, loggen.Config{Seed: 53, Streams: oneLine}, func(ctx context.Context) error {
 			for i, d := range []time.Duration{30 * time.Second, 20 * time.Second} {
 				if i > 0 {
 					if err := u.password(ctx, "another"); err != nil {
@@ -102,7 +102,7 @@ var accessFaults = []Fault{{
 		if err := errors.Join(u.password(ctx, userPassword), u.allow(ctx), r.StartHost()); err != nil {
 			return err
 		}
-		return r.UnderLoad(ctx, loggen.Config{Seed: 54}, func(ctx context.Context) error {
+		return r.UnderLoad(ctx, loggen.Config{Seed: 54, Streams: oneLine}, func(ctx context.Context) error {
 			for _, d := range []time.Duration{10 * time.Second, 30 * time.Second} {
 				if err := u.disallow(ctx); err != nil {
 					return err

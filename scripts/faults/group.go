@@ -57,7 +57,7 @@ func consumerGroup(ctx context.Context, r *Run) error {
 	if err != nil {
 		return err
 	}
-	err = r.UnderLoad(ctx, loggen.Config{Seed: 31}, func(ctx context.Context) error {
+	err = r.UnderLoad(ctx, loggen.Config{Seed: 31, Streams: oneLine}, func(ctx context.Context) error {
 		for i := range 3 {
 			// Some way behind a commit.
 			if err := c.reads(ctx, (2+r.Rand.IntN(4))*commitEvery+commitEvery/10); err != nil {
