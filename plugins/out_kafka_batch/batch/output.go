@@ -155,8 +155,11 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 	return err
 }
 
-// silent tells whether brokers hang, so that there is nothing to wait for.
-func (o *Output) silent() bool { return o.cluster.leaders.silent(o.cfg.flushTimeout) }
+// silent tells whether brokers hang, so that there is nothing to wait for. The first flush that waited in vain began a
+// moment before its request was sent; what a host's worker takes up next must not wait for as long once more.
+func (o *Output) silent() bool {
+	return o.cluster.leaders.silent(o.cfg.flushTimeout - o.cfg.flushTimeout/8)
+}
 
 // take encodes a chunk, or with only no more than the records of these topics, and appends the records to their
 // partitions' batches: those of every topic that can be written to. The error says why there are others, which the

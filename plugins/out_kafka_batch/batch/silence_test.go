@@ -28,7 +28,6 @@ func TestFlushesDoNotWaitForASilentBroker(t *testing.T) {
 	if d := took("first"); d < time.Second {
 		t.Errorf("the first flush was answered after %v: the broker could have been slow", d)
 	}
-	time.Sleep(50 * time.Millisecond)
 	for _, name := range []string{"second", "first", "third"} {
 		if d := took(name); d > silentTimeout+200*time.Millisecond {
 			t.Errorf("flush %s waited %v for a broker that hangs", name, d)
