@@ -35,8 +35,7 @@ func checkShaped(t *testing.T, f *Finder, b []byte, omit ...string) int {
 			t.Fatalf("% x, alone\n%s\nwant %s", b, got, want)
 		}
 	}
-	var plain Finder
-	plain = *NewFinder(f.paths...)
+	plain := NewFinder(f.paths...)
 	plain.Reset(b[:n])
 	for i := range f.paths {
 		v, ok := f.Value(i)
