@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"flbgo/shared/listen"
@@ -26,9 +25,6 @@ const (
 	engineTimeout = time.Second
 	// closeTimeout is how long Close waits for what is in flight, below Fluent Bit's Grace of 5 s.
 	closeTimeout = 3 * time.Second
-	// silentTimeout bounds a flush while no broker has answered anything for longer than flush_timeout, and only one at a
-	// time waits at all: a stop waits for all flushes that the host has begun, one after the other for each of its workers.
-	silentTimeout = 250 * time.Millisecond
 )
 
 // Output is one instance. Flush is safe for concurrent use.
@@ -51,7 +47,6 @@ type Output struct {
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup // goroutines of partitions and of dead letters
 	closing chan struct{}  // closed when Close begins
-	probes  atomic.Bool    // a flush waits for brokers that are silent
 
 	mu     sync.RWMutex // held for reading while records are appended
 	closed bool
@@ -111,12 +106,9 @@ func (o *Output) flush(data []byte, tag string, onEngine bool, encode func(*scra
 		limit = min(limit, engineTimeout)
 	}
 	if o.silent() {
-		if o.probes.CompareAndSwap(false, true) {
-			defer o.probes.Store(false)
-			limit = min(limit, silentTimeout)
-		} else {
-			limit = 0
-		}
+		// A stop waits for all flushes that the host has begun, one after the other for each of its workers, and nothing
+		// depends on their waiting: the partitions send on, and an answer ends the silence.
+		limit = 0
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, limit)
 	defer cancel()
