@@ -59,7 +59,7 @@ type Class struct {
 	// Copies says that lines may be twice in Kafka, with equal record_ids. Where it is false the idempotent producer
 	// promises that none is.
 	Copies bool `json:"copies"`
-	// Torn says that the host may damage records: what is left of them is counted, and is no failure.
+	// Torn says that the host may cut messages: those, and the rest of them that arrives by itself, are counted.
 	Torn bool `json:"torn,omitempty"`
 }
 
@@ -82,7 +82,7 @@ func RefusedByLimit(why string) Class { return Class{Loss: refusedByLimit, Why: 
 // WithCopies is the same, and lines may arrive again with the same record_id.
 func (c Class) WithCopies() Class { c.Copies = true; return c }
 
-// WithTorn is the same, and the host may damage records.
+// WithTorn is the same, and the host may cut messages.
 func (c Class) WithTorn() Class { c.Torn = true; return c }
 
 // Always is a class that no host changes.

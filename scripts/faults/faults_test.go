@@ -13,6 +13,7 @@ import (
 
 	"flbgo/scripts/internal/fluentbit"
 	"flbgo/scripts/internal/kafkacheck"
+	"flbgo/scripts/internal/pipeline"
 )
 
 // A line that no class explains fails the run; one that is explained does not.
@@ -48,6 +49,8 @@ func TestAccount(t *testing.T) {
 		"never written":                  {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Unknown: found(1)}, problem: "were not written"},
 		"another field":                  {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Diffs: map[string]kafkacheck.Finding{"level": found(1)}}, problem: "differ from their line in level"},
 		"damaged by the host":            {class: HostBound("unmapped").WithTorn(), report: kafkacheck.Report{Written: 9, Unidentified: found(1), Diffs: map[string]kafkacheck.Finding{"message": found(1)}}},
+		"one Java event in two":          {class: NoneLost, report: kafkacheck.Report{Written: 9, Unidentified: found(1), Diffs: map[string]kafkacheck.Finding{"message": {N: 1, Examples: []string{"java seq 7: message is"}}}}},
+		"one other event in two":         {class: NoneLost, report: kafkacheck.Report{Written: 9, Unidentified: found(1), Diffs: map[string]kafkacheck.Finding{"message": found(1)}}, problem: "differ from their line"},
 		"damaged, and it may not":        {class: HostBound("Grace"), report: kafkacheck.Report{Written: 9, Unidentified: found(1)}, problem: "no stream or sequence number"},
 		"a scrape that does not add up":  {class: NoneLost, report: kafkacheck.Report{Written: 9}, broken: []string{"1 of 9"}, problem: "unaccounted for: 1 of 9"},
 		"nothing written":                {class: NoneLost, problem: "nothing was tested"},
@@ -173,6 +176,35 @@ func TestErrorFailsRun(t *testing.T) {
 	f.Needs = []Need{{Name: "real Kafka", Missing: func(context.Context, fluentbit.Host) string { return "no Java" }}}
 	if out := b.one(t.Context(), fluentbit.Host{}, one{f, ours}); out.Skipped != "real Kafka: no Java" || out.Failed() {
 		t.Errorf("%+v", out)
+	}
+}
+
+// The table in README.md is that of the recorded result.
+func TestReadme(t *testing.T) {
+	root, err := pipeline.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := loadReport(filepath.Join(root, "testdata", "faults"), "5.1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := beside(rep.all)
+	b, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want == "" || !strings.Contains(string(b), want) {
+		t.Errorf("README.md has another table than testdata/faults, which makes:\n%s", want)
+	}
+	md, err := os.ReadFile(rep.path + ".md")
+	if err != nil || string(md) != rep.markdown() {
+		t.Errorf("%s.md is not what its JSON makes (%v)", rep.path, err)
+	}
+	for _, o := range rep.all {
+		if o.Failed() || o.Short {
+			t.Errorf("the recorded run of %s with %s is of the short form, or failed: %v", o.Fault, o.Output, o.Problems)
+		}
 	}
 }
 

@@ -134,7 +134,7 @@ func (r *report) markdown() string {
 			notes = append(notes, fmt.Sprintf("%d records besides, as they were between two filters when the host was killed; their lines were read again", o.Unfiltered))
 		}
 		if o.Torn > 0 {
-			notes = append(notes, fmt.Sprintf("%d records are in Kafka as the host damaged them", o.Torn))
+			notes = append(notes, fmt.Sprintf("%d records of messages that the host cut", o.Torn))
 		}
 		for _, p := range o.Problems {
 			notes = append(notes, "FAILED: "+p)
