@@ -308,24 +308,6 @@ func (r *Run) Mended() {
 	r.mendings = append(r.mendings, time.Now())
 }
 
-// recovered waits until everything that was written before the last mending has arrived.
-func (r *Run) recovered(ctx context.Context, limit time.Duration) error {
-	for deadline := time.Now().Add(limit); ; {
-		r.mu.Lock()
-		open := len(r.mendings)
-		r.mu.Unlock()
-		if open == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("what was written before the mending had not arrived after %v", limit)
-		}
-		if err := sleep(ctx, 100*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
 // watchRecovery measures recoveries.
 func (r *Run) watchRecovery(ctx context.Context) {
 	for sleep(ctx, 20*time.Millisecond) == nil {

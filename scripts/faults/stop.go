@@ -123,7 +123,7 @@ var stopFaults = []Fault{{
 			}
 			r.Mended()
 			// Every chunk that waits takes two descriptors.
-			if err := r.recovered(ctx, time.Minute); err != nil {
+			if err := r.recovered(ctx); err != nil {
 				return err
 			}
 			return r.mustNotLeak(ctx, before)
