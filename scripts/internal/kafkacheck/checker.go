@@ -272,7 +272,7 @@ func (c *Checker) poll(ctx context.Context, live bool) error {
 	fs.EachError(func(topic string, partition int32, err error) {
 		var loss *kgo.ErrDataLoss
 		switch {
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), kerr.IsRetriable(err):
+		case transient(err):
 		case errors.As(err, &loss):
 			// Kafka has less than it had: its acknowledgements did not hold.
 			c.mu.Lock()
@@ -300,6 +300,14 @@ func (c *Checker) poll(ctx context.Context, live bool) error {
 		c.moved.Broadcast()
 	})
 	return errors.Join(errs...)
+}
+
+// transient tells whether an error of reading ends by itself. A broker that is
+// killed before it has answered the first request of a connection looks to the
+// client like one that wants SASL.
+func transient(err error) bool {
+	var eof *kgo.ErrFirstReadEOF
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || kerr.IsRetriable(err) || errors.As(err, &eof)
 }
 
 // record takes one record into account. It locks for itself alone, so that

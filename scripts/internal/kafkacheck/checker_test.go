@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
@@ -460,5 +462,20 @@ func BenchmarkRecord(b *testing.B) {
 			value[j] = '0' + byte(n%10)
 		}
 		c.record(r, 1, true)
+	}
+}
+
+// A broker that is away or dies is waited for; what somebody has to mend is not.
+func TestTransient(t *testing.T) {
+	for err, want := range map[error]bool{
+		context.DeadlineExceeded:           true,
+		kerr.NotLeaderForPartition:         true,
+		&kgo.ErrFirstReadEOF{}:             true,
+		kerr.TopicAuthorizationFailed:      false,
+		errors.New("something unheard of"): false,
+	} {
+		if transient(fmt.Errorf("fetch: %w", err)) != want {
+			t.Errorf("%v: want %v", err, want)
+		}
 	}
 }
