@@ -24,6 +24,32 @@ var sharedRules = map[string]level{
 	"backlog":           advice,
 }
 
+// decisive are settings of the core that the checks below look at.
+var decisive = []string{"storage.", "retry_limit", "workers", "match", "daemon", "hot_reload", "grace"}
+
+// putInVariables gives all settings the values that they have in this environment. Of a variable that is not set here
+// nothing is known: that is said of settings that decide.
+func putInVariables(found *findings) {
+	f := found.file
+	sections := []*confcheck.Section{&f.Service}
+	for _, list := range [][]confcheck.Section{f.Inputs, f.Filters, f.Outputs} {
+		for i := range list {
+			sections = append(sections, &list[i])
+		}
+	}
+	for _, s := range sections {
+		for i := range s.Props {
+			p := &s.Props[i]
+			value, unset := f.Expand(p.Value)
+			if len(unset) == 0 {
+				p.Value = value
+			} else if isCore(decisive, p.Key) && p.Key != "storage.path" {
+				found.add(advice, s, p.Line, "%s is not set here: what is said of %s may not be so where it is", unset[0], p.Key)
+			}
+		}
+	}
+}
+
 // checkDelivery looks for ways to lose lines on the way to a kafka_batch.
 func checkDelivery(found *findings) {
 	f := found.file

@@ -129,6 +129,8 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%s: status %d\n%s", want, status, said)
 		}
 	}
+	t.Setenv("DOCTOR_TEST_UNSET", "")
+	os.Unsetenv("DOCTOR_TEST_UNSET")
 	change := func(from, to string) string {
 		t.Helper()
 		if !strings.Contains(good, from) {
@@ -154,6 +156,67 @@ func TestFindings(t *testing.T) {
 	f("needs another output beside it", service+input+kafka)
 	f("must be host:port", change("Brokers a:1", "Brokers a:b"))
 	f("is no section", good+"[OUTPUT\n")
+	// The format, as Fluent Bit reads it: scripts/e2e holds the same faults to real ones.
+	f("", strings.ReplaceAll(good, "\n", "\r\n"))
+	f("", strings.ReplaceAll(good, "    ", "\t"))
+	f("", strings.ReplaceAll(good, "[INPUT]", "[INPUT] # where it comes from"))
+	f("4: a tab follows scheduler.cap", change("    scheduler.cap 10", "    scheduler.cap\t10"))
+	f("4: scheduler.cap has no value", change("    scheduler.cap 10", "    scheduler.cap"))
+	f("4: the indentation is not", change("    scheduler.cap 10", "     scheduler.cap 10"))
+	f("4: the indentation is not", change("    scheduler.cap 10", "  # ten\n    scheduler.cap 10"))
+	f("[OUTPUT] is indented", good+"    [OUTPUT]\n    Name null\n    Match *\n")
+	f("@INCLUDE is indented", good+"    @INCLUDE none.conf\n")
+	f("include of none*.conf, which is not there", good+"@INCLUDE none*.conf\n")
+	f("include of ${A}.conf, which is not there", "@SET A=f\n"+good+"@INCLUDE ${A}.conf\n") // no variables there
+	f("included a second time", good+"@INCLUDE f.conf\n")
+	// All names for no limit, variables, and what the service has for all inputs.
+	f("", change("    Retry_Limit no_limits\n", "    Retry_Limit False\n"))
+	f("", change("    Retry_Limit no_limits\n", "    Retry_Limit off\n"))
+	f("needs retry_limit no_limits", change("    Retry_Limit no_limits\n", "    Retry_Limit 0\n"))
+	f("", "@SET W=8\n@SET T=filesystem\n"+strings.ReplaceAll(strings.ReplaceAll(good, "Workers 8", "Workers ${W}"), "filesystem", "${T}"))
+	f("DOCTOR_TEST_UNSET is not set here", change("Workers 8", "Workers ${DOCTOR_TEST_UNSET}"))
+	f("", change("    storage.type filesystem\n", "")+"[SERVICE]\n    storage.type filesystem\n    storage.inherit on\n")
+	// One port of two addresses is no clash.
+	f("", change("Listen 127.0.0.1:2022", "Listen 127.0.0.2:2021"))
+	f("both listen at port 2021", change("Listen 127.0.0.1:2022", "Listen 0.0.0.0:2021"))
+}
+
+// What a file includes is looked for where Fluent Bit looks, whatever its name ends with.
+func TestIncludes(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"main.conf":       "@INCLUDE parts/input.inc\n@INCLUDE parts/*.part\n",
+		"main.yaml":       "includes: [parts/*.yaml]\npipeline:\n  inputs:\n    - name: dummy\n",
+		"parts/a.yaml":    "includes: [b.yml]\n",
+		"parts/b.yml":     "pipeline:\n  outputs:\n    - name: field_metrics\n      match: '*'\n      metric_name: a\n      oops: 1\n",
+		"parts/input.inc": "[INPUT]\n  Name dummy\n@INCLUDE parts/last\n", // of the first file's folder, not of its own
+		"parts/last":      "[OUTPUT]\n Name field_metrics\n Match *\n Metric_Name a\n Oops 1\n",
+		"parts/1.part":    "[OUTPUT]\n\tName null\n\tMatch *\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, main := range []string{"main.conf", "main.yaml"} {
+		said, status := diagnose(t, filepath.Join(dir, main), false)
+		if status != 1 || !strings.Contains(said, "has no option oops") || !strings.Contains(said, "\n1 wrong, 0") {
+			t.Errorf("%s: status %d\n%s", main, status, said)
+		}
+	}
+}
+
+// Of what is printed nothing is a secret, also where a value is one only in part.
+func TestMigratedSecrets(t *testing.T) {
+	for value, want := range map[string]string{"${U}never-shown": "***", "never-shown": "***", "${A}${B}": "***", "${PASSWORD}": "${PASSWORD}"} {
+		said, status := diagnose(t, written(t, "f.conf", "[INPUT]\n    Name dummy\n[OUTPUT]\n    Name kafka\n    Match *\n    Brokers a:1\n    rdkafka.sasl.password "+value+"\n"), true)
+		if status != 0 || strings.Contains(said, "never-shown") || !strings.Contains(said, "sasl_password     "+want+"\n") {
+			t.Errorf("%s: status %d\n%s", value, status, said)
+		}
+	}
 }
 
 // A file that cannot be read is told from one with faults.

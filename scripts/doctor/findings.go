@@ -36,7 +36,7 @@ func (f *findings) add(l level, s *confcheck.Section, line int, format string, a
 	if file == "" {
 		file = f.file.Path
 	}
-	f.all = append(f.all, finding{l, file, line, fmt.Sprintf(format, args...)})
+	f.all = append(f.all, finding{l, file, max(line, 1), fmt.Sprintf(format, args...)})
 }
 
 // print lists them by place, and ends with a line that counts them.

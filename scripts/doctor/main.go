@@ -51,7 +51,11 @@ func run(out, errs io.Writer, path string, migrate bool) (status int) {
 // examine makes all checks.
 func examine(f *confcheck.File) *findings {
 	found := &findings{file: f}
+	for _, x := range f.Faults {
+		found.all = append(found.all, finding{wrong, x.File, x.Line, x.Text})
+	}
 	checkOptions(found)
+	putInVariables(found)
 	checkDelivery(found)
 	checkPorts(found)
 	return found

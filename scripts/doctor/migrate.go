@@ -81,6 +81,12 @@ func yamlText(s string) string {
 	return s
 }
 
+// isVariable tells whether a value is one variable and nothing besides.
+func isVariable(s string) bool {
+	name, ok := strings.CutPrefix(s, "${")
+	return ok && strings.IndexByte(name, '}') == len(name)-1
+}
+
 // kept are the settings of the core that a section goes on with.
 func kept(s *confcheck.Section) (lines []line) {
 	for _, key := range []string{"match", "match_regex", "alias", "log_level", "log_suppress_interval"} {
@@ -101,7 +107,7 @@ func (m migration) kafka(s *confcheck.Section) []line {
 		if o.From != "" {
 			l.comment = "was " + o.From
 		}
-		if from := max(lineOf(s, o.Name), 0); o.Secret && !strings.HasPrefix(o.Value, "${") {
+		if from := max(lineOf(s, o.Name), 0); o.Secret && !isVariable(o.Value) {
 			if o.From != "" {
 				from = lineOf(s, o.From)
 			}
@@ -169,6 +175,9 @@ func (m migration) metrics(s *confcheck.Section) []line {
 			continue
 		}
 		if len(values) == 0 {
+			if key == "metric_name" {
+				lines = append(lines, line{key: key, value: "a", comment: "was so by default"})
+			}
 			if key == "metric_namespace" {
 				lines = append(lines, line{key: key, value: "log_metric", comment: "was so by default"})
 			}

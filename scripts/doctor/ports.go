@@ -11,6 +11,13 @@ type listener struct {
 	s    *confcheck.Section
 	line int
 	who  string // instances of one plugin of the project's share an address
+	host string
+}
+
+// everywhere tells whether an address is all of the machine's. A name may be any of them.
+func everywhere(host string) bool {
+	ip := net.ParseIP(host)
+	return ip == nil || ip.IsUnspecified()
 }
 
 // defaultPorts are of Fluent Bit's own plugins that listen.
@@ -23,36 +30,43 @@ var defaultPorts = map[string]string{
 // datagrams have port numbers of their own.
 var datagrams = map[string]bool{"udp": true, "statsd": true, "collectd": true}
 
-// checkPorts looks for two that want one address.
+// checkPorts looks for two that want one port of one address, or of all.
 func checkPorts(found *findings) {
 	f := found.file
-	taken := map[string]listener{}
+	taken := map[string][]listener{}
 	claim := func(l listener, address string) {
 		address, unset := f.Expand(address)
-		_, port, err := net.SplitHostPort(address)
+		host, port, err := net.SplitHostPort(address)
 		if err != nil || len(unset) > 0 || port == "0" {
 			return
 		}
 		if datagrams[l.s.Name] {
 			port += "/udp"
 		}
-		if other, ok := taken[port]; ok && (other.who != l.who || plugins[l.s.Name].check == nil) {
-			found.add(wrong, l.s, l.line, "%s and %s (line %d) both listen at port %s", l.who, other.who, other.line, port)
-			return
+		l.host = host
+		for _, other := range taken[port] {
+			shared := other.who == l.who && plugins[l.s.Name].check != nil
+			if !shared && (host == other.host || everywhere(host) || everywhere(other.host)) {
+				found.add(wrong, l.s, l.line, "%s and %s (line %d) both listen at port %s", l.who, other.who, other.line, port)
+				return
+			}
 		}
-		taken[port] = l
+		taken[port] = append(taken[port], l)
 	}
 	if f.Service.On("http_server") {
 		host, port := "0.0.0.0", "2020"
 		if v, ok := f.Service.Get("http_port"); ok {
 			port = v
 		}
-		claim(listener{&f.Service, lineOf(&f.Service, "http_server"), "the service's HTTP_Server"}, net.JoinHostPort(host, port))
+		if v, ok := f.Service.Get("http_listen"); ok {
+			host = v
+		}
+		claim(listener{s: &f.Service, line: lineOf(&f.Service, "http_server"), who: "the service's HTTP_Server"}, net.JoinHostPort(host, port))
 	}
 	for _, sections := range [][]confcheck.Section{f.Inputs, f.Filters, f.Outputs} {
 		for i := range sections {
 			s := &sections[i]
-			l := listener{s, s.Line, s.Name}
+			l := listener{s: s, line: s.Line, who: s.Name}
 			if p, ok := plugins[s.Name]; ok {
 				address, set := s.Get("listen")
 				if l.line = lineOf(s, "listen"); !set {
@@ -72,7 +86,13 @@ func checkPorts(found *findings) {
 			if v, set := s.Get("port"); set {
 				port, l.line = v, lineOf(s, "port")
 			}
-			claim(l, net.JoinHostPort("0.0.0.0", port))
+			host := "0.0.0.0"
+			for _, key := range []string{"listen", "host"} { // inputs have the one, prometheus_exporter the other
+				if v, set := s.Get(key); set {
+					host = v
+				}
+			}
+			claim(l, net.JoinHostPort(host, port))
 		}
 	}
 }

@@ -35,6 +35,7 @@ type File struct {
 	Outputs []Section
 
 	LeftOut []string // what Open did not understand, with its place
+	Faults  []Fault  // what Fluent Bit does not start with, or reads as something else than it looks like
 
 	users *users // of a file that Open reads
 }
@@ -45,6 +46,13 @@ type Section struct {
 	Line  int    // 1-based; of its first line
 	Name  string // of the plugin, in lower case
 	Props []Prop
+}
+
+// Fault is one place that Open found to be wrong in the format itself.
+type Fault struct {
+	File string
+	Line int // 1-based
+	Text string
 }
 
 // Prop is one setting.
@@ -103,6 +111,9 @@ func (f *File) read(content []byte) error {
 	case ".yaml", ".yml":
 		f.YAML = true
 		return readYAML(f, content)
+	}
+	if f.users != nil {
+		return readClassic(f, content) // as Fluent Bit does
 	}
 	return fmt.Errorf("neither .conf, .yaml nor .yml")
 }

@@ -93,7 +93,12 @@ func outputs(name, key, value string) func(*File, func(int, string, ...any)) {
 // retryForever is for whatever keeps records.
 func retryForever(f *File, bad func(int, string, ...any)) {
 	for _, name := range []string{"kafka_batch", "es", "loki"} {
-		outputs(name, "retry_limit", "no_limits")(f, bad)
+		each(f.Outputs, name, func(s *Section) {
+			// Fluent Bit has three names for it. The project's own files use the one that says what it is.
+			if !s.Is("retry_limit", "no_limits") && (f.users == nil || !s.Is("retry_limit", "false") && !s.Is("retry_limit", "off")) {
+				bad(s.Line, "%s needs retry_limit no_limits", name)
+			}
+		})
 	}
 }
 
@@ -156,8 +161,9 @@ func onDisk(f *File, bad func(int, string, ...any)) {
 	if v, _ := f.Service.Get("storage.path"); v == "" {
 		bad(f.Service.Line, "the service needs storage.path")
 	}
+	inherited := f.Service.On("storage.inherit") && f.Service.Is("storage.type", "filesystem") // 4.1 and later
 	for _, s := range f.Inputs {
-		if !s.Is("storage.type", "filesystem") {
+		if _, own := s.Get("storage.type"); !s.Is("storage.type", "filesystem") && (own || !inherited) {
 			bad(s.Line, "%s needs storage.type filesystem", s.Name)
 		}
 	}

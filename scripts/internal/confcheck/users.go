@@ -13,6 +13,7 @@ import (
 // users is what Open needs besides.
 type users struct {
 	env      map[string]string // set by the file itself
+	root     string            // the folder of the first file
 	included []string          // absolute paths, so that a circle ends
 }
 
@@ -20,8 +21,8 @@ type users struct {
 // File.LeftOut; a setting that is given more than once is kept each time. The error is that a file cannot be read, or is
 // not in Fluent Bit's format, with its line.
 func Open(path string) (*File, error) {
-	f := &File{Path: path, users: &users{env: map[string]string{}}}
-	if err := f.include(path); err != nil {
+	f := &File{Path: path, users: &users{env: map[string]string{}, root: filepath.Dir(path)}}
+	if err := f.include(1, path); err != nil {
 		return nil, err
 	}
 	if f.Kind != Pipeline {
@@ -31,12 +32,13 @@ func Open(path string) (*File, error) {
 }
 
 // include reads another file of the same pipeline.
-func (f *File) include(path string) error {
+func (f *File) include(line int, path string) error {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
 	if slices.Contains(f.users.included, abs) {
+		f.fault(line, "%s is included a second time", path)
 		return nil
 	}
 	f.users.included = append(f.users.included, abs)
@@ -53,21 +55,34 @@ func (f *File) include(path string) error {
 	return nil
 }
 
-// includeAll takes a pattern, relative to the file that it stands in.
+// includeAll takes the name of a file, or a pattern with a *. In a classic file it is relative to the working directory or
+// the folder of the first file, a pattern to the latter alone, and variables are not put in; in YAML it is relative to the
+// file that it stands in.
 func (f *File) includeAll(line int, pattern string) error {
-	pattern, _ = f.Expand(pattern)
-	if !filepath.IsAbs(pattern) {
-		pattern = filepath.Join(filepath.Dir(f.Path), pattern)
+	path, many := pattern, strings.Contains(pattern, "*")
+	if !filepath.IsAbs(path) {
+		folder := f.users.root
+		if f.YAML {
+			folder = filepath.Dir(f.Path)
+		}
+		if _, err := os.Stat(path); err != nil || many || f.YAML {
+			path = filepath.Join(folder, path)
+		}
 	}
-	paths, err := filepath.Glob(pattern)
-	if err != nil {
-		return fmt.Errorf("include %s: %w", pattern, err)
+	paths := []string{path}
+	if many {
+		var err error
+		if paths, err = filepath.Glob(path); err != nil {
+			return fmt.Errorf("include %s: %w", path, err)
+		}
+	} else if _, err := os.Stat(path); err != nil {
+		paths = nil
 	}
 	if len(paths) == 0 {
-		f.leaveOut(line, "include of %s, which is not there", pattern)
+		f.fault(line, "include of %s, which is not there", pattern)
 	}
 	for _, path := range paths {
-		if err := f.include(path); err != nil {
+		if err := f.include(line, path); err != nil {
 			return err
 		}
 	}
@@ -107,6 +122,10 @@ func (f *File) userKey(key string, value *yaml.Node) error {
 		f.leaveOut(value.Line, "%s", key)
 	}
 	return nil
+}
+
+func (f *File) fault(line int, format string, args ...any) {
+	f.Faults = append(f.Faults, Fault{f.Path, line, fmt.Sprintf(format, args...)})
 }
 
 func (f *File) leaveOut(line int, format string, args ...any) {
