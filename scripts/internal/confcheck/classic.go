@@ -8,7 +8,7 @@ import (
 // readClassic reads the format of fluent-bit.conf: [SECTION] lines, and below them indented lines of key and value.
 // Commands (@SET, @INCLUDE) are for users' files; elsewhere what they bring in would pass unread.
 func readClassic(f *File, content []byte) error {
-	var open *Section // nil in a section that has no rules
+	var open *Section           // nil in a section that has no rules
 	indent, uneven := "", false // of this file, as its first indented line has it
 	for i, line := range strings.Split(string(content), "\n") {
 		n, line, text := i+1, strings.TrimSuffix(line, "\r"), strings.TrimSpace(line)

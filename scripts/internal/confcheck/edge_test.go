@@ -83,4 +83,11 @@ func TestGatewayEnvironment(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), "EnvironmentFile=/etc/fluent-bit/edge-gateway.env") {
 		t.Error(err)
 	}
+	// A made-up user can read what systemd hands on, not a key that is root's alone.
+	for _, path := range names("edge-gateway.env", `(?m)^TLS_\w+=(.*)$`) {
+		credential, ok := strings.CutPrefix(path, "/run/credentials/fluent-bit-edge.service/")
+		if !ok || !strings.Contains(string(b), "\nLoadCredential="+credential+":/") {
+			t.Errorf("%s is no credential of the unit", path)
+		}
+	}
 }

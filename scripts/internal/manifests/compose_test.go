@@ -56,6 +56,11 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
+	// What Kafka keeps is in the volume.
+	kafka := project.Services["kafka"]
+	if dir := kafka.Environment["KAFKA_LOG_DIRS"]; dir == nil || len(kafka.Volumes) != 1 || kafka.Volumes[0].Target != *dir {
+		t.Errorf("kafka: log dirs %v, volumes %+v", dir, kafka.Volumes)
+	}
 	given := map[string]bool{}
 	for _, name := range imageEnvironment(t) {
 		given[name] = true

@@ -205,10 +205,29 @@ func scraped(t *testing.T, objects []any, labels, annotations map[string]string,
 	var monitored []string
 	for _, e := range m.Spec.PodMetricsEndpoints {
 		monitored = append(monitored, *e.Port)
+		// The operator would call the job by namespace and name, and the alerts ask for this one.
+		if len(e.RelabelConfigs) != 1 || e.RelabelConfigs[0].TargetLabel != "job" || *e.RelabelConfigs[0].Replacement != scrapeJob(t) {
+			t.Errorf("port %s: relabelings %+v", *e.Port, e.RelabelConfigs)
+		}
 	}
 	if !slices.Equal(monitored, names) {
 		t.Errorf("ports %v, monitored %v", names, monitored)
 	}
+}
+
+// scrapeJob is what conf/prometheus calls the job, and what its alerts name.
+func scrapeJob(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, "conf/prometheus/prometheus.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile(`job_name: (\S+)`).FindSubmatch(b)
+	alerts, err := os.ReadFile(filepath.Join(root, "conf/prometheus/alerts.yml"))
+	if err != nil || name == nil || !bytes.Contains(alerts, []byte(`up{job="`+string(name[1])+`"}`)) {
+		t.Fatalf("job %q, %v", name, err)
+	}
+	return string(name[1])
 }
 
 func TestSidecar(t *testing.T) {
@@ -226,6 +245,22 @@ func TestSidecar(t *testing.T) {
 	}
 	if c.SecurityContext.RunAsUser == nil || *c.SecurityContext.RunAsUser == 0 || pod.SecurityContext.FSGroup == nil {
 		t.Error("the sidecar runs as a user without rights, to whose group the volumes belong")
+	}
+	// Namespaces of the restricted level refuse a pod for any of its containers.
+	if pod.SecurityContext.RunAsNonRoot == nil || !*pod.SecurityContext.RunAsNonRoot {
+		t.Error("runAsNonRoot")
+	}
+	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
+		s := c.SecurityContext
+		if s == nil || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation || s.Capabilities == nil ||
+			!slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(s.Capabilities.Add) > 0 {
+			t.Errorf("%s: security context %+v", c.Name, s)
+		}
+	}
+	for _, v := range pod.Volumes {
+		if v.HostPath != nil {
+			t.Errorf("volume %s is the node's", v.Name)
+		}
 	}
 	if c.ReadinessProbe != nil {
 		t.Error("the application would be taken out of service when Kafka is away")
@@ -246,6 +281,9 @@ func TestDaemonSet(t *testing.T) {
 	scraped(t, objects, d.Spec.Template.Labels, d.Spec.Template.Annotations, c)
 	if c.ReadinessProbe == nil || c.ReadinessProbe.HTTPGet.Path != "/healthz" || c.ReadinessProbe.HTTPGet.Port.StrVal != "log-delivery" {
 		t.Errorf("readiness probe %+v", c.ReadinessProbe)
+	}
+	if d.Spec.Template.Annotations["fluentbit.io/exclude"] != "true" {
+		t.Error("it reads its own lines: each try without Kafka writes some, which make chunks to be tried")
 	}
 	// As little as the filter needs.
 	role := one[rbacv1.ClusterRole](t, objects)
