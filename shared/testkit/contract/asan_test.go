@@ -19,6 +19,9 @@ const asanOptions = "ASAN_OPTIONS=handle_segv=0:handle_sigbus=0:handle_sigfpe=0:
 // startWatched starts a host whose memory AddressSanitizer watches.
 func startWatched(t *testing.T) *host {
 	t.Helper()
+	if len(emulator()) > 0 {
+		t.Skip("AddressSanitizer does not run under an emulator")
+	}
 	if !asanWorks(t) {
 		t.Fatal("this compiler has no AddressSanitizer, without which the malloc/free contract is not proven; gcc has it, with Debian's package libasan8")
 	}
@@ -33,7 +36,7 @@ func asanWorks(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	_, err := build("asan-works", func(out string) *exec.Cmd {
-		return exec.Command("sh", "-c", `"${CC:-gcc}" -fsanitize=address -o "$0" "$1" && "$0"`, out, source)
+		return exec.Command("sh", "-c", `${CC:-gcc} -fsanitize=address -o "$0" "$1" && "$0"`, out, source)
 	})
 	return err == nil
 }

@@ -3,10 +3,12 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,10 +87,7 @@ func hostProgram(g generation) (string, error) {
 	if err != nil || len(sources) == 0 {
 		return "", fmt.Errorf("no host/*.c: %w", err)
 	}
-	cc := os.Getenv("CC")
-	if cc == "" {
-		cc = "gcc"
-	}
+	cc := compiler()
 	return build("host-"+fmt.Sprint(int(g)), func(out string) *exec.Cmd {
 		// -rdynamic: plugins find the host's functions by name, in the program itself.
 		args := []string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread", "-rdynamic", "-o", out}
@@ -101,8 +100,21 @@ func hostProgram(g generation) (string, error) {
 		for _, s := range sources {
 			args = append(args, filepath.Join("shared/testkit/contract", s))
 		}
-		return exec.Command(cc, append(args, "-ldl")...)
+		return command(cc, append(args, "-ldl")...)
 	})
+}
+
+// compiler returns the words of FLBGO_CC, else of CC, which is also the one of this test's own program.
+func compiler() []string {
+	return strings.Fields(cmp.Or(os.Getenv("FLBGO_CC"), os.Getenv("CC"), "gcc"))
+}
+
+// emulator returns the words before a program of FLBGO_GOARCH, none where that is the machine's own.
+func emulator() []string { return strings.Fields(os.Getenv("FLBGO_EMULATOR")) }
+
+func command(words []string, more ...string) *exec.Cmd {
+	words = append(slices.Clone(words), more...)
+	return exec.Command(words[0], words[1:]...)
 }
 
 // files are the names that the plugins have as files; they are part of the ABI.
@@ -130,7 +142,11 @@ func library(t *testing.T, name string) string {
 		}
 	}
 	path, err := build(file, func(out string) *exec.Cmd {
-		return exec.Command("go", "build", "-buildmode=c-shared", "-buildvcs=false", "-trimpath", "-o", out, folder)
+		cmd := exec.Command("go", "build", "-buildmode=c-shared", "-buildvcs=false", "-trimpath", "-o", out, folder)
+		if arch := os.Getenv("FLBGO_GOARCH"); arch != "" {
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "GOARCH="+arch, "CC="+os.Getenv("FLBGO_CC"))
+		}
+		return cmd
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -12,5 +12,6 @@
 //	go test -tags contract ./shared/testkit/contract/...
 //
 // They build the plugins themselves, unless FLBGO_PLUGINS names a folder that has the files to be tested, as released
-// or as `make build` left them in bin/.
+// or as `make build` left them in bin/. For another architecture (make test-arm64) FLBGO_GOARCH names it as Go does,
+// FLBGO_CC is a C compiler for it and FLBGO_EMULATOR the command that runs its programs.
 package contract

@@ -142,6 +142,9 @@ func TestChunkIsTakenBackDuringFlush(t *testing.T) {
 	each(t, func(t *testing.T, g generation) {
 		for _, how := range []string{"unmap", "truncate"} {
 			t.Run(how, func(t *testing.T) {
+				if how == "truncate" && len(emulator()) > 0 {
+					t.Skip("qemu-user gives a SIGBUS the address 0, which Go calls a nil pointer")
+				}
 				h := startHost(t, g)
 				h.open("faulty")
 				h.output("o", "faulty", "workers=1", "isolate=")

@@ -80,7 +80,7 @@ func startHost(t *testing.T, g generation, env ...string) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{t: t, cmd: exec.Command(program), dead: make(chan struct{}), changed: make(chan struct{}), done: map[int]line{}}
+	h := &host{t: t, cmd: command(emulator(), program), dead: make(chan struct{}), changed: make(chan struct{}), done: map[int]line{}}
 	h.cmd.Env = append(os.Environ(), env...)
 	h.cmd.Stderr = &h.stderr
 	// A group of its own, so that a child that it forked goes with it.
