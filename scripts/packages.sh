@@ -7,7 +7,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 has_header() { has gcc && echo "#include <$1>" | gcc -E -x c - >/dev/null 2>&1; }
 
-# missing_packages build|unit|fluent-bit|faults|valgrind|prometheus prints the missing packages on one line.
+# missing_packages build|unit|fluent-bit|faults|valgrind|prometheus|zig|dist|arm64 prints the missing packages on one line.
 missing_packages() {
 	local list=()
 	has gcc || list+=(gcc)
@@ -43,6 +43,17 @@ missing_packages() {
 		has prometheus && has promtool || list+=(prometheus)
 		has prometheus-alertmanager && has amtool || list+=(prometheus-alertmanager)
 		;;
+	zig)
+		has python3 && python3 -m pip --version >/dev/null 2>&1 || list+=(python3-pip)
+		has objdump || list+=(binutils)
+		;;
+	dist)
+		has dpkg-deb || list+=(dpkg)
+		;;
+	arm64)
+		has qemu-aarch64 || list+=(qemu-user)
+		[[ -e /usr/aarch64-linux-gnu/lib/libc.so.6 ]] || list+=(libc6-arm64-cross)
+		;;
 	esac
 	echo "${list[*]}"
 }
@@ -61,7 +72,7 @@ update_lists() {
 	return 1
 }
 
-# need_packages build|unit|fluent-bit|faults|valgrind|prometheus PURPOSE installs what is missing when root,
+# need_packages build|unit|fluent-bit|faults|valgrind|prometheus|zig|dist|arm64 PURPOSE installs what is missing when root,
 # and otherwise ends with one line to copy. It says what before it does it.
 need_packages() {
 	local missing log

@@ -3,7 +3,8 @@
 #
 #   plugin.sh plugins/out_kafka_batch bin/out_kafka_batch.so v1.2.0
 #
-# The result replaces its predecessor by a rename: a Fluent Bit that has the old
+# release.sh sets the environment in which it builds for other machines. The
+# result replaces its predecessor by a rename: a Fluent Bit that has the old
 # file mapped keeps it, and of two makes at once neither sees half a file.
 set -euo pipefail
 CDPATH="" cd -- "$(dirname -- "$0")/.."
@@ -23,7 +24,7 @@ log=$(new_log "build-${folder##*/}")
 # a checkout that belongs to someone else.
 run_stage "$result $version" "$log" \
 	go build -buildmode=c-shared -buildvcs=false -trimpath \
-	-ldflags "-s -w -X main.version=$version" \
+	-ldflags "-s -w -X main.version=$version ${FLBGO_LDFLAGS:-}" \
 	-o "$work/plugin.so" "./$folder"
 chmod 0755 "$work/plugin.so"
 mv -f "$work/plugin.so" "$result"
