@@ -1,29 +1,34 @@
-# The official Fluent Bit with the three plugins, running conf/sidecar as a user without rights.
+# The official Fluent Bit with the three plugins, running conf/sidecar as a user without rights. It writes to
+# /var/lib/fluent-bit only: run it with a read-only root.
 #
-#   docker build -t fluent-bit-flbgo .
+#   make image                                                       for this machine's platform
+#   make image PLATFORM=linux/amd64,linux/arm64 IMAGE_FLAGS=--push   for both; neither is emulated
 #   docker build --target plugins -t fluent-bit-flbgo-plugins .      only the three .so files, to copy into your image
-#   docker buildx build --platform linux/amd64,linux/arm64 .         each built on its own platform: Go plugins need cgo
 #
-# The plugins need the glibc of the builder or a later one. Bookworm's fits the images of Fluent Bit 3.0 and later;
-# those before are Debian 11: build with a GO_IMAGE of that.
+# The plugins need glibc 2.17, so any official image from 1.9 on will do: --build-arg FLUENT_BIT_VERSION=2.2.3. A
+# configuration of your own is mounted, or copied by an image FROM this one: conf/README.md.
 
 ARG FLUENT_BIT_VERSION=5.1.1
 ARG GO_IMAGE=golang:1.26-bookworm
 
-FROM ${GO_IMAGE} AS builder
+# On the machine's own platform, whatever it builds for.
+FROM --platform=${BUILDPLATFORM} ${GO_IMAGE} AS builder
 WORKDIR /src
+# zig, the C compiler; an older layer than the sources.
+COPY scripts/zig.sh scripts/packages.sh scripts/say.sh scripts/
+RUN scripts/zig.sh
 COPY go.mod go.sum ./
 RUN go mod download
 COPY plugins plugins
 COPY shared shared
 COPY scripts scripts
+# amd64 or arm64; BuildKit knows.
+ARG TARGETARCH
 # What is stamped into the plugins and logged when they start: --build-arg VERSION=$(git describe --tags --always)
 ARG VERSION=dev
-RUN scripts/plugin.sh plugins/filter_enrich bin/flb-filter_enrich.so "$VERSION" \
- && scripts/plugin.sh plugins/out_field_metrics bin/out_field_metrics.so "$VERSION" \
- && scripts/plugin.sh plugins/out_kafka_batch bin/out_kafka_batch.so "$VERSION"
+RUN scripts/release.sh "$TARGETARCH" bin "$VERSION"
 # The official image has neither a shell nor curl for a health check, nor mkdir for the folders of its user.
-RUN cd scripts && CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w" -o /out/healthcheck ./healthcheck
+RUN cd scripts && CGO_ENABLED=0 GOARCH=$TARGETARCH go build -buildvcs=false -trimpath -ldflags "-s -w" -o /out/healthcheck ./healthcheck
 RUN mkdir -p /out/lib/fluent-bit /out/log/app
 
 FROM scratch AS plugins

@@ -19,6 +19,11 @@ PREFIX ?= /opt/fluent-bit
 LIBDIR ?= $(PREFIX)/lib/fluent-bit
 CONFDIR ?= /etc/fluent-bit
 
+# What `make image` builds: its name, and for which platforms (the engine's own).
+IMAGE ?= fluent-bit-flbgo
+PLATFORM ?=
+IMAGE_FLAGS ?=
+
 PLUGINS := bin/flb-filter_enrich.so bin/out_field_metrics.so bin/out_kafka_batch.so
 
 # The Go that is here and no other: preflight has said whether it is new enough.
@@ -36,13 +41,14 @@ export FUZZTIME FUZZ VULNDB
 .PHONY: demo demo-full run test test-short test-unit test-contract test-e2e faults faults-cluster fuzz vuln lint
 .PHONY: bench bench-count bench-scale bench-peers
 .PHONY: install uninstall doctor clean
+.PHONY: test-arm64 test-dist dist image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z_0-9-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 # Once per make, before anything else, and as thorough as any of its goals needs.
 preflight: ## check that the plugins can be built, install what is missing
-	@scripts/preflight.sh $(if $(filter preflight-host demo demo-full run test test-e2e faults faults-cluster bench-peers,$(MAKECMDGOALS)),fluent-bit)
+	@scripts/preflight.sh $(if $(filter preflight-host demo demo-full run test test-e2e test-dist faults faults-cluster bench-peers,$(MAKECMDGOALS)),fluent-bit)
 
 preflight-host: preflight ## the same, and that a Fluent Bit is there or can be built
 
@@ -81,6 +87,12 @@ test-contract: build ## a C program plays the host for each built plugin
 test-e2e: build ## the built plugins in real Fluent Bits (FLUENT_BIT=a:b runs several)
 	@scripts/stage.sh "end-to-end tests" scripts/test.sh e2e
 
+test-arm64: preflight ## the contract tests with the linux/arm64 plugins, under qemu-user
+	@VERSION="$(VERSION)" scripts/stage.sh "contract tests on arm64" scripts/test.sh arm64
+
+test-dist: preflight-host ## make dist twice: equal bytes, old C libraries, dpkg, and a Fluent Bit that runs them
+	@VERSION="$(VERSION)" scripts/stage.sh "release packages" scripts/test.sh dist
+
 faults: build ## break the pipeline in every way we know, account for every line (FAULTS='-short -only sigkill')
 	@scripts/stage.sh "faults" scripts/faults.sh $(FAULTS)
 
@@ -108,6 +120,12 @@ bench-peers: build ## measure beside the built-in plugins, into testdata/bench/ 
 lint: preflight ## gofmt, vet, staticcheck, shellcheck, the rules of scripts/lint
 	@scripts/stage.sh "lint" scripts/lint.sh
 
+dist: preflight ## pack tar.gz and .deb for amd64 and arm64, glibc 2.17 or later, with checksums into dist/
+	@scripts/dist.sh "$(VERSION)" dist
+
+image: ## build the image (IMAGE, PLATFORM=linux/amd64,linux/arm64, IMAGE_FLAGS=--push)
+	@scripts/image.sh "$(VERSION)" "$(IMAGE)" "$(PLATFORM)" $(IMAGE_FLAGS)
+
 # Builds only what is not there: root's PATH often has no Go.
 install: $(if $(filter-out $(wildcard $(PLUGINS)),$(PLUGINS)),build) ## install plugins and plugin list (DESTDIR, PREFIX, LIBDIR, CONFDIR)
 	@scripts/install.sh add "$(DESTDIR)" "$(LIBDIR)" "$(CONFDIR)" $(PLUGINS)
@@ -118,5 +136,5 @@ uninstall: ## remove what install put there
 doctor: ## print what is found here; CONF=file: what is wrong with a Fluent Bit configuration (MIGRATE=1: kafka, log_to_metrics sections as ours)
 	@scripts/doctor.sh $(if $(CONF),$(if $(MIGRATE),-migrate) "$(CONF)")
 
-clean: ## remove bin/ (the cache folder stays: ~/.cache/flbgo)
-	@rm -rf bin
+clean: ## remove bin/ and dist/ (the cache folder stays: ~/.cache/flbgo)
+	@rm -rf bin dist

@@ -13,6 +13,13 @@ fail() {
 	exit 1
 }
 
+# skipped WHAT: WHY says that something was left out, and has it in the summary of
+# continuous integration, which names a file for it.
+skipped() {
+	say "skipped: $*"
+	if [[ -n ${FLBGO_SKIPPED:-} ]]; then echo "$*" >>"$FLBGO_SKIPPED"; fi
+}
+
 # elapsed START prints the time since START, a value of $SECONDS.
 elapsed() {
 	local s=$((SECONDS - $1))

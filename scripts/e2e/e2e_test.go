@@ -79,12 +79,16 @@ func newRig(t *testing.T, h fluentbit.Host, conf string, env ...string) *rig {
 // newRigWith has topics besides, whose names are endings of the first one's.
 func newRigWith(t *testing.T, h fluentbit.Host, conf string, topics []devkafka.Topic, env ...string) *rig {
 	t.Helper()
-	dir := t.TempDir()
-	p, err := pipeline.New(t.Context(), pipeline.Config{Root: root, Dir: dir, Host: h, Conf: conf, Env: env, Topics: topics})
+	return newRigOf(t, pipeline.Config{Root: root, Dir: t.TempDir(), Host: h, Conf: conf, Env: env, Topics: topics})
+}
+
+func newRigOf(t *testing.T, cfg pipeline.Config) *rig {
+	t.Helper()
+	p, err := pipeline.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{Pipeline: p, t: t, dir: dir, ledger: filepath.Join(dir, "ledger.jsonl"), host: h}
+	r := &rig{Pipeline: p, t: t, dir: cfg.Dir, ledger: filepath.Join(cfg.Dir, "ledger.jsonl"), host: cfg.Host}
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {
 			t.Error(err)

@@ -45,7 +45,7 @@ func check(root string) ([]finding, error) {
 		}
 		rel = filepath.ToSlash(rel)
 		if entry.IsDir() {
-			if rel == "bin" || entry.Name() == ".git" {
+			if rel == "bin" || rel == "dist" || entry.Name() == ".git" {
 				return fs.SkipDir
 			}
 			return nil
@@ -80,7 +80,7 @@ var leftoverNames = []string{
 }
 
 // leftover reports files that a build, a merge or an editor forgot. Built files
-// have their place in bin, which is not read.
+// have their place in bin and dist, which are not read.
 func leftover(file string, content []byte) []finding {
 	const rule = "generated files stay out of the tree; delete it"
 	for _, pattern := range leftoverNames {

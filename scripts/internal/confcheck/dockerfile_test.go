@@ -11,6 +11,8 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"flbgo/scripts/dist"
 )
 
 // dockerfile parses the project's Dockerfile as BuildKit does.
@@ -128,14 +130,35 @@ func TestDockerfileCopies(t *testing.T) {
 	}
 }
 
-// Every plugin is built, under the name that conf/plugins.conf loads, by the script that make build uses.
+// The builder runs on its own platform and builds for the image's, by the script that make dist uses, every plugin under
+// the name that conf/plugins.conf loads.
 func TestDockerfileBuilds(t *testing.T) {
 	stages, _ := dockerfile(t)
+	builder := stages[0]
+	if builder.Platform != "${BUILDPLATFORM}" {
+		t.Errorf("the builder is for %q: it would be emulated", builder.Platform)
+	}
+	if p := stages[len(stages)-1].Platform; p != "" {
+		t.Errorf("the image is for %q, not for the platform that is asked for", p)
+	}
 	var runs []string
-	for _, r := range commands[*instructions.RunCommand](stages[0]) {
+	for _, r := range commands[*instructions.RunCommand](builder) {
 		runs = append(runs, strings.Join(r.CmdLine, " "))
 	}
-	all := strings.Join(runs, "\n")
+	if !slices.Contains(runs, `scripts/release.sh "$TARGETARCH" bin "$VERSION"`) {
+		t.Errorf("the builder runs %q, not release.sh", runs)
+	}
+	var args []string
+	for _, a := range commands[*instructions.ArgCommand](builder) {
+		args = append(args, a.Args[0].Key)
+	}
+	if !slices.Equal(args, []string{"TARGETARCH", "VERSION"}) {
+		t.Errorf("the builder has ARG %q, and uses TARGETARCH and VERSION", args)
+	}
+	script, err := os.ReadFile(filepath.Join(root, "scripts/release.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	list, err := os.ReadFile(filepath.Join(root, "conf/plugins.conf"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,17 +168,33 @@ func TestDockerfileBuilds(t *testing.T) {
 		t.Errorf("conf/plugins.conf has %d plugins", len(paths))
 	}
 	for _, p := range paths {
-		folder := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(string(p[1])), ".so"), "flb-")
-		want := "scripts/plugin.sh plugins/" + folder + " " + string(p[1]) + ` "$VERSION"`
-		if !strings.Contains(all, want) {
-			t.Errorf("the builder does not run %s", want)
+		file := strings.TrimSuffix(filepath.Base(string(p[1])), ".so")
+		folder := strings.TrimPrefix(file, "flb-")
+		if !strings.Contains(string(script), folder+":"+file) {
+			t.Errorf("release.sh does not build %s from plugins/%s", p[1], folder)
 		}
 		if _, err := os.Stat(filepath.Join(root, "plugins", folder, "main.go")); err != nil {
 			t.Error(err)
 		}
 	}
-	if len(commands[*instructions.ArgCommand](stages[0])) != 1 {
-		t.Error("the builder needs ARG VERSION, which is what $VERSION is")
+}
+
+// Releases load in the official image that is chosen, by its system's C library.
+func TestDockerfileBase(t *testing.T) {
+	_, args := dockerfile(t)
+	for _, a := range args {
+		for _, kv := range a.Args {
+			if kv.Key != "FLUENT_BIT_VERSION" {
+				continue
+			}
+			base, err := dist.ImageBase(*kv.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if dist.Floor.Compare(base.Glibc) > 0 {
+				t.Errorf("Fluent Bit %s is on %s with glibc %s, the plugins need %s", *kv.Value, base.Name, base.Glibc, dist.Floor)
+			}
+		}
 	}
 }
 
