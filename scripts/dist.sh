@@ -67,7 +67,7 @@ same_times() {
 pack_tar() {
 	same_times "$1"
 	tar --create --directory="$(dirname "$1")" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner \
-		"$(basename "$1")" | gzip -9n >"$2"
+		"$(basename "$1")" | gzip -6n >"$2"
 }
 
 # pack_deb ARCH FOLDER FILE: FOLDER is what pack_tar packed.
@@ -109,7 +109,7 @@ pack_deb() {
 	CONTROL
 	same_times "$root"
 	# gzip: every dpkg reads it, and it writes the same bytes however many cores there are.
-	dpkg-deb --root-owner-group -Zgzip -z9 --build "$root" "$3" >/dev/null
+	dpkg-deb --root-owner-group -Zgzip -z6 --build "$root" "$3" >/dev/null
 }
 
 work=$(mktemp -d)

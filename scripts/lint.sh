@@ -52,7 +52,7 @@ check rules rules
 check vet modules go vet
 # The contract tests have a build tag; nobody else reads them.
 check 'vet contract' go vet -tags contract ./shared/testkit/...
-check 'vet dist' eval '(cd scripts && go vet -tags dist ./dist)'
+check 'vet dist' eval '(cd scripts && go vet -tags dist ./dist ./e2e)'
 check staticcheck staticcheck
 if command -v shellcheck >/dev/null; then
 	check shellcheck shell_scripts
