@@ -167,7 +167,8 @@ func (s *soak) prune() {
 func (s *soak) judge() {
 	var p99, memory, files, goroutines []string
 	for _, c := range s.calms {
-		if c.p99 > latencyLimit {
+		// A minute beside other faults' runs says little about latency: it is noted there, and asserted here.
+		if c.p99 > latencyLimit && !s.Short {
 			s.Fail("after %s: p99 of the latency is %v, more than %v", c.after, c.p99.Round(time.Millisecond), latencyLimit)
 		}
 		if c.lines == 0 || len(c.memory) == 0 {
