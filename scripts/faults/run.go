@@ -354,7 +354,7 @@ func (r *Run) drain(ctx context.Context) error {
 			select {
 			case <-h.Done():
 				if r.Output == ours {
-					return fmt.Errorf("Fluent Bit ended by itself: %v", h.Err())
+					return fmt.Errorf("the Fluent Bit under test ended by itself: %v", h.Err())
 				}
 				r.Note("Fluent Bit ended by itself (%v) and was started again", h.Err())
 				if err := r.StartHost(); err != nil {

@@ -243,11 +243,11 @@ func (r *Run) waitForSaid(ctx context.Context, text string, n int) error {
 	for deadline := time.Now().Add(30 * time.Second); r.said(text) < n; {
 		select {
 		case <-r.Pipeline.Host().Done():
-			return fmt.Errorf("Fluent Bit ended by itself: %v", r.Pipeline.Host().Err())
+			return fmt.Errorf("the Fluent Bit under test ended by itself: %v", r.Pipeline.Host().Err())
 		default:
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("Fluent Bit said %q %d times, want %d", text, r.said(text), n)
+			return fmt.Errorf("the Fluent Bit under test said %q %d times, want %d", text, r.said(text), n)
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
 			return err

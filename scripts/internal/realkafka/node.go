@@ -77,9 +77,9 @@ func (n *Node) Ready(ctx context.Context) error {
 		}
 		select {
 		case <-n.done:
-			return fmt.Errorf("Kafka's node %d ended (%v) before it served; the end of its log:\n%s", n.ID, n.cmd.ProcessState, tail(b, 1500))
+			return fmt.Errorf("node %d of Kafka ended (%v) before it served; the end of its log:\n%s", n.ID, n.cmd.ProcessState, tail(b, 1500))
 		case <-ctx.Done():
-			return fmt.Errorf("Kafka's node %d does not serve: %w; the end of its log:\n%s", n.ID, ctx.Err(), tail(b, 1500))
+			return fmt.Errorf("node %d of Kafka does not serve: %w; the end of its log:\n%s", n.ID, ctx.Err(), tail(b, 1500))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -112,7 +112,7 @@ func (n *Node) Stop() error {
 		return nil
 	case <-time.After(stopTimeout):
 		n.Kill()
-		return fmt.Errorf("Kafka's node %d did not stop within %v of SIGTERM", n.ID, stopTimeout)
+		return fmt.Errorf("node %d of Kafka did not stop within %v of SIGTERM", n.ID, stopTimeout)
 	}
 }
 
@@ -132,10 +132,10 @@ func (n *Node) Thaw() error { return n.signal(syscall.SIGCONT) }
 
 func (n *Node) signal(s syscall.Signal) error {
 	if !n.running() {
-		return fmt.Errorf("Kafka's node %d does not run", n.ID)
+		return fmt.Errorf("node %d of Kafka does not run", n.ID)
 	}
 	if err := n.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("Kafka's node %d: %w", n.ID, err)
+		return fmt.Errorf("node %d of Kafka: %w", n.ID, err)
 	}
 	return nil
 }
