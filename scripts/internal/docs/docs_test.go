@@ -93,6 +93,23 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// The file map of shared/README.md has every folder that somebody looks for something in.
+func TestFileMap(t *testing.T) {
+	_, table, _ := strings.Cut(pages(t)["shared/README.md"], "\n## Where things are\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, dir := range []string{"shared", "conf", "scripts", "scripts/internal"} {
+		entries, err := os.ReadDir(filepath.Join(root, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.IsDir() && !regexp.MustCompile("[`/{,]"+e.Name()+"[`},]").MatchString(table) {
+				t.Errorf("the map has no %s/%s", dir, e.Name())
+			}
+		}
+	}
+}
+
 // A `make` of the documentation is a target of the Makefile.
 func TestMakeTargets(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(root, "Makefile"))
