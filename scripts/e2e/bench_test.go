@@ -13,7 +13,9 @@ import (
 // A short bench has all rows, with numbers in every one of them. How large they are is no test's business.
 func TestBenchPeers(t *testing.T) {
 	want := []string{"kafka_batch", "kafka_batch_worker", "kafka_batch_ids", "enrich", "enrich_modify", "enrich_lua",
-		"field_metrics", "field_metrics_timer", "whole", "whole_tuned"}
+		"field_metrics", "field_metrics_timer", "whole", "whole_tuned",
+		"kafka_batch_small", "enrich_small", "field_metrics_small", "whole_small",
+		"kafka_batch_large", "enrich_large", "field_metrics_large", "whole_large"}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "bench")
 	if out, err := exec.Command("go", "build", "-o", program, "flbgo/scripts/bench").CombinedOutput(); err != nil {
