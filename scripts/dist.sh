@@ -25,13 +25,13 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/n
 umask 022
 
 # debian_version prints VERSION as dpkg orders it: v1.2.0 is 1.2.0, v1.2.0-rc1 is before it, v1.2.0-5-gd627df9 (five
-# commits later) behind, and what has no number is before everything.
+# commits later) behind, and what has no number is before everything, by the time of its commit.
 debian_version() {
 	local v=$version base tail=
 	if [[ $v =~ ^v?([0-9].*)-([0-9]+)-g([0-9a-f]+)(-dirty)?$ ]]; then
 		v=${BASH_REMATCH[1]} tail=+${BASH_REMATCH[2]}.g${BASH_REMATCH[3]}${BASH_REMATCH[4]:+.dirty}
 	elif [[ ! $v =~ ^v?[0-9]+\. ]]; then
-		v=0 tail="~${version//[-_]/.}"
+		v=0 tail="~$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).${version//[-_]/.}"
 	fi
 	base=${v#v}
 	echo "${base//[-_]/\~}$tail"

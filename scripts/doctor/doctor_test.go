@@ -139,6 +139,10 @@ func TestFindings(t *testing.T) {
 		return strings.Replace(good, from, to, 1)
 	}
 	f("", good)
+	f("there is no plugin kafka_bach; the nearest is kafka_batch", good+"[OUTPUT]\n    Name kafka_bach\n    Match *\n")
+	f("there is no plugin kafka-batch; the nearest is kafka_batch", good+"[OUTPUT]\n    Name kafka-batch\n    Match *\n")
+	f("share port 2022 and client_id fluent-bit", good+kafka)
+	f("", good+kafka+"    Client_Id other\n")
 	f("has no option topicz; the nearest is topics", good+"    Topicz x\n")
 	f("topics is set again: only the first, in line 19, is read", good+"    Topics other\n")
 	f("has no option xyzzyxyzzy\n", good+"    xyzzyxyzzy 1\n")

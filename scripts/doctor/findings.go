@@ -52,7 +52,7 @@ func (f *findings) print(out io.Writer) {
 	for _, text := range f.file.LeftOut {
 		fmt.Fprintf(out, "%-7s %s\n", "unread", text)
 	}
-	fmt.Fprintf(out, "%d wrong, %d by which lines can be lost, %d pieces of advice\n", count[wrong], count[loss], count[advice])
+	fmt.Fprintf(out, "%d wrong, %d by which lines can be lost, advice %d\n", count[wrong], count[loss], count[advice])
 }
 
 // status is the exit status.

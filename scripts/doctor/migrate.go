@@ -12,8 +12,9 @@ import (
 
 // migration writes sections of this project's plugins for those of Fluent Bit's own.
 type migration struct {
-	out  io.Writer
-	file *confcheck.File
+	out     io.Writer
+	file    *confcheck.File
+	written int // sections so far
 }
 
 // line is one setting of a section that is written. One without a key is a comment.
@@ -21,20 +22,20 @@ type line struct{ key, value, comment string }
 
 // print writes a section for each kafka output and log_to_metrics filter, in the format of the file, and returns how
 // many there were.
-func (m migration) print() (n int) {
+func (m migration) print() int {
 	for i := range m.file.Outputs {
 		if s := &m.file.Outputs[i]; s.Name == "kafka" {
 			m.section(s, m.kafka(s))
-			n++
+			m.written++
 		}
 	}
 	for i := range m.file.Filters {
 		if s := &m.file.Filters[i]; s.Name == "log_to_metrics" {
 			m.section(s, m.metrics(s))
-			n++
+			m.written++
 		}
 	}
-	return n
+	return m.written
 }
 
 func (m migration) section(from *confcheck.Section, lines []line) {
@@ -127,13 +128,17 @@ func (m migration) kafka(s *confcheck.Section) []line {
 		lines = append(lines, line{"dead_letter_topic", topic + "-dead-letters", "new: where records go that the brokers refuse for their own fault; create it"})
 	}
 	if !listens {
-		lines = append(lines, line{"listen", "127.0.0.1:2022", "new: /metrics and /healthz"})
+		lines = append(lines, line{"listen", fmt.Sprintf("127.0.0.1:%d", 2022+10*m.written), "new: /metrics and /healthz"})
 	}
 	workers := line{"workers", "8", "new: flushes run beside the inputs"}
 	if n := s.Number("workers"); n > 1 {
 		workers = line{key: "workers", value: fmt.Sprint(n)}
 	}
-	lines = append(lines, workers, line{"retry_limit", "no_limits", "new: a chunk stays in Fluent Bit's buffer until the brokers have it; the default drops it at its second failure"})
+	was := "new"
+	if v, ok := s.Get("retry_limit"); ok {
+		was = "was " + v
+	}
+	lines = append(lines, workers, line{"retry_limit", "no_limits", was + ": a chunk stays in Fluent Bit's buffer until the brokers have it; the default drops it at its second failure"})
 	if v, ok := s.Get("storage.total_limit_size"); ok {
 		lines = append(lines, line{key: "storage.total_limit_size", value: v})
 	}

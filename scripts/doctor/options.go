@@ -46,6 +46,7 @@ func checkOptions(found *findings) {
 func checkSection(found *findings, s *confcheck.Section, core []string) {
 	p, ok := plugins[s.Name]
 	if !ok {
+		misspelt(found, s)
 		return
 	}
 	names := append(p.table.Names(), p.more...)
@@ -80,6 +81,15 @@ func checkSection(found *findings, s *confcheck.Section, core []string) {
 	if err := p.check(get); err != nil {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			found.add(wrong, s, lineIn(s, line), "%s: %s", s.Name, line)
+		}
+	}
+}
+
+// misspelt looks for a name that is almost one of the project's. Of others nothing is known.
+func misspelt(found *findings, s *confcheck.Section) {
+	for name := range plugins {
+		if d := levenshtein.Distance(strings.ReplaceAll(s.Name, "-", "_"), name, nil); d <= 2 {
+			found.add(wrong, s, s.Line, "there is no plugin %s; the nearest is %s", s.Name, name)
 		}
 	}
 }

@@ -11,6 +11,7 @@ type listener struct {
 	s    *confcheck.Section
 	line int
 	who  string // instances of one plugin of the project's share an address
+	as   string // of kafka_batch: its client_id, which then has to be another
 	host string
 }
 
@@ -46,6 +47,10 @@ func checkPorts(found *findings) {
 		l.host = host
 		for _, other := range taken[port] {
 			shared := other.who == l.who && plugins[l.s.Name].check != nil
+			if shared && l.as != "" && l.as == other.as {
+				found.add(wrong, l.s, l.line, "%s and another (line %d) share port %s and client_id %s: give each a client_id of its own, or another listen", l.who, other.line, port, l.as)
+				return
+			}
 			if !shared && (host == other.host || everywhere(host) || everywhere(other.host)) {
 				found.add(wrong, l.s, l.line, "%s and %s (line %d) both listen at port %s", l.who, other.who, other.line, port)
 				return
@@ -69,6 +74,12 @@ func checkPorts(found *findings) {
 			l := listener{s: s, line: s.Line, who: s.Name}
 			if p, ok := plugins[s.Name]; ok {
 				address, set := s.Get("listen")
+				if s.Name == "kafka_batch" {
+					l.as = "fluent-bit"
+					if id, set := s.Get("client_id"); set {
+						l.as, _ = f.Expand(id)
+					}
+				}
 				if l.line = lineOf(s, "listen"); !set {
 					for _, o := range p.table {
 						if o.Name == "listen" {

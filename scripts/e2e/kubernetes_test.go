@@ -37,8 +37,21 @@ func TestKubernetesDaemonSet(t *testing.T) {
 			}
 			conf := variant(t, "conf/kubernetes/daemonset/fluent-bit.conf", [][2]string{
 				{`(?m)^(\s*)Kube_URL\b`, "${1}Kube_Token_File " + token + "\n$0"}, // a pod has it where the default says
-				{`(?m)^(\s*(?:Parsers|Plugins)_File\s+)\S*/`, "${1}" + filepath.Join(root, "conf") + "/"},
 			})
+			// As Kubernetes mounts a map: hosts follow the links, and look for other files from where they lead.
+			mount := filepath.Join(t.TempDir(), "mount")
+			if err := os.MkdirAll(filepath.Join(mount, "..2026_11_24"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for link, to := range map[string]string{"..data": "..2026_11_24", "fluent-bit.conf": "..data/fluent-bit.conf"} {
+				if err := os.Symlink(to, filepath.Join(mount, link)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Rename(conf, filepath.Join(mount, "..2026_11_24", "fluent-bit.conf")); err != nil {
+				t.Fatal(err)
+			}
+			conf = filepath.Join(mount, "fluent-bit.conf")
 			r := newRig(t, h, conf, "HTTP_PORT="+freePort(t), "NODE_NAME=node-7",
 				"LOG_DIR="+logs, "KUBE_URL="+api.URL, "KUBE_TAG_PREFIX="+prefix)
 			const n = 300
