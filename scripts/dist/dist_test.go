@@ -313,7 +313,7 @@ func TestDebVersion(t *testing.T) {
 	function := regexp.MustCompile(`(?ms)^debian_version\(\) \{.*?^\}\n`).Find(script)
 	var before string
 	for _, version := range []string{"d627df9", "v0.9.0", "v1.0.0-rc1", "v1.0.0-rc2", "v1.0.0", "v1.0.0-2-gd627df9", "v1.0.0-10-gabc1234-dirty", "v1.0.1", "v1.10.0"} {
-		debian := strings.TrimSpace(run(t, "bash", "-euc", "version=$1\n"+string(function)+"debian_version", "bash", version))
+		debian := strings.TrimSpace(run(t, "bash", "-euc", "version=$1 SOURCE_DATE_EPOCH=1790000000\n"+string(function)+"debian_version", "bash", version))
 		if out, err := command(t, "dpkg", "--validate-version", debian); err != nil || out != "" {
 			t.Errorf("%s: %s is no version: %v %s", version, debian, err, out)
 		}

@@ -48,8 +48,9 @@ var damages = []damage{
 var damageFaults = []Fault{{
 	Name: "chunk-damaged", Group: 7, Short: true,
 	Title: "Fluent Bit killed in an outage, five of its chunks damaged, started again",
-	// The host reads what it finds before any plugin does.
-	Class: Always(HostBound("at its start the host keeps of a chunk what stands before the damage, or nothing of it").WithCopies()),
+	// The host reads what it finds before any plugin does. A line that the damage went through may be a record without
+	// its number.
+	Class: Always(HostBound("at its start the host keeps of a chunk what stands before the damage, or nothing of it").WithCopies().WithTorn()),
 	Run: func(ctx context.Context, r *Run) error {
 		if err := r.Begin(ctx, sidecar()); err != nil {
 			return err
