@@ -54,7 +54,7 @@ e2e() {
 	if ((EUID == 0)) && has apt-get; then need_packages prometheus "comparing metrics with a real Prometheus"; fi
 	log=$(new_log e2e)
 	say "the whole output: $log"
-	(cd scripts && go test -count=1 -v -timeout $((5 * count))m ./e2e/...) 2>&1 | tee "$log" | awk '
+	(cd scripts && go test -count=1 -v -timeout $((10 * count))m ./e2e/...) 2>&1 | tee "$log" | awk '
 		/^=== / { test = $3; next }
 		/^ *--- SKIP/ { printf "%s", said[$3] }
 		/^ *--- / || /^(ok|FAIL|panic:|e2e:|#|\?)/ { print; fflush(); next }
